@@ -1,0 +1,1 @@
+"""The search engine: pure functions on arrays, state in, state out."""

@@ -1,0 +1,1 @@
+"""Dispersion-measure budgets and angular power spectra."""

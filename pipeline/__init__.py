@@ -1,0 +1,1 @@
+"""Everything with a clock, a file, a socket or a screen."""

@@ -1,0 +1,103 @@
+"""What a recording is to the rest of the program: a header and blocks of samples.
+
+A reader (see :class:`Reader`) opens a recording, says everything about it in a
+:class:`StreamHeader`, and hands out :class:`Block` slices by sample number. It
+never holds more of the file in memory than the slice that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import numpy as np
+from astropy.time import Time
+from astropy.wcs import WCS
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class StreamHeader:
+    """Axes and units of a recording.
+
+    Attributes
+    ----------
+    source : str
+        The path (or first path of several) to name in messages.
+    freq_mhz : (channel,) float64
+        Channel centres, in the order of the data.
+    tsamp_s : float
+        Sampling interval.
+    start : astropy.time.Time
+        UTC time of the *centre* of sample 0, kept in two-part precision.
+    n_samples : int
+        Length of the recording, gaps included.
+    shape : (ny, nx)
+        Image size in pixels; (1, 1) for a filterbank.
+    wcs : astropy.wcs.WCS or None
+        Two-dimensional celestial WCS of the image plane, ICRS.
+    bunit : str
+        Unit of the samples, ``"Jy/beam"`` when calibrated.
+    psf : (y, x) float32 or None
+        Point-spread function, peak 1.
+    beam_fwhm_px : float
+        FWHM of the synthesised beam in pixels (1 when unknown).
+    """
+
+    source: str
+    freq_mhz: NDArray[np.float64]
+    tsamp_s: float
+    start: Time
+    n_samples: int
+    shape: tuple[int, int] = (1, 1)
+    wcs: WCS | None = None
+    bunit: str = ""
+    psf: NDArray[np.float32] | None = field(default=None, repr=False)
+    beam_fwhm_px: float = 1.0
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.freq_mhz)
+
+    def time_of(self, sample: float) -> Time:
+        """UTC time of the centre of a (fractional) sample number."""
+        return self.start + sample * self.tsamp_s / 86400.0
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive samples of a recording.
+
+    Attributes
+    ----------
+    start : int
+        Sample number of the first sample.
+    data : (time, channel, y, x) float32
+        NaN where a pixel is flagged.
+    weights : (time, channel) float32
+        Relative weight of each sample, 0 where it is flagged or missing.
+    """
+
+    start: int
+    data: NDArray[np.float32]
+    weights: NDArray[np.float32]
+
+    @property
+    def n_samples(self) -> int:
+        return self.data.shape[0]
+
+
+class Reader(Protocol):
+    """Random access to a recording by sample number."""
+
+    header: StreamHeader
+
+    def read(self, start: int, stop: int) -> Block:
+        """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...

@@ -1,0 +1,1 @@
+"""Instruments, mock observations, coverage and rates."""
