@@ -1,0 +1,111 @@
+"""The command line: a table of commands, each imported only when it is used.
+
+To add a command, write a function ``pipeline/cli/<command>.py:<command>`` with
+typer annotations, and give it a row in :data:`COMMANDS`. A command with commands
+of its own is a :class:`typer.Typer` of that name instead of a function.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from pipeline.cli.failures import run_guarded
+
+PROGRAM = "slowburst"
+
+
+@dataclass(frozen=True)
+class CommandRow:
+    """Where a command lives, and its line in ``slowburst --help``.
+
+    Attributes
+    ----------
+    name : str
+        What the user types.
+    module : str
+        The module that holds it, imported when the command is used.
+    help : str
+        One line.
+    """
+
+    name: str
+    module: str
+    help: str
+
+    @property
+    def attribute(self) -> str:
+        """Name of the function in the module: the command's, as an identifier."""
+        return self.name.replace("-", "_")
+
+
+COMMANDS: tuple[CommandRow, ...] = ()
+
+
+class LazyCommand(TyperCommand):
+    """Stands in ``--help`` for a command whose module is not imported yet.
+
+    Parameters
+    ----------
+    row : CommandRow
+        The command it becomes as soon as it has arguments to parse.
+    """
+
+    def __init__(self, row: CommandRow) -> None:
+        super().__init__(name=row.name, help=row.help)
+        self.row = row
+
+    def load(self) -> Any:
+        """Import the command's module and build the command itself."""
+        target = getattr(importlib.import_module(self.row.module), self.row.attribute)
+        if isinstance(target, typer.Typer):
+            return get_command(target)
+        single = typer.Typer(add_completion=False)
+        single.command(self.row.name)(target)
+        return get_command(single)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the arguments with the real command, which then runs in that context."""
+        return self.load().make_context(*args, **kwargs)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {importlib.metadata.version(PROGRAM)}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; may stand anywhere on the line.")
+    ] = False,
+) -> None:
+    """Search radio data for bursts of milliseconds to minutes."""
+
+
+def build(commands: Sequence[CommandRow] = COMMANDS) -> TyperGroup:
+    """Make the command group of the rows, without importing any of their modules."""
+    app = typer.Typer(name=PROGRAM, add_completion=False)
+    app.callback()(_options)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for row in commands:
+        group.add_command(LazyCommand(row))
+    return group
+
+
+def main() -> None:
+    """Run ``slowburst`` on the process's arguments and exit with 0, 1 or 2."""
+    sys.exit(run_guarded(build(), sys.argv[1:], PROGRAM))
