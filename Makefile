@@ -1,6 +1,6 @@
 # On a machine with Python 3.11 and nothing else: `make demo`, `make test`.
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -37,7 +37,7 @@ unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -n $(WORKERS) --durations=10 $(ARGS)
 
 bench: $(VENV)/.installed
-	@for script in benchmarks/bench_*.py; do \
+	@for script in benchmarks/*.py; do \
 	    test -e "$$script" || { echo "no benchmarks yet"; break; }; \
 	    echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
 	done
