@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
-from astropy.time import Time
+from astropy.time import Time, TimeDelta
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
@@ -61,7 +61,7 @@ class StreamHeader:
 
     def time_of(self, sample: float) -> Time:
         """UTC time of the centre of a (fractional) sample number."""
-        return self.start + sample * self.tsamp_s / 86400.0
+        return self.start + TimeDelta(sample * self.tsamp_s, format="sec")
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,114 @@
-"""Readers of recordings."""
+"""Readers of recordings; :func:`open_recording` picks the right one by content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline.block import Reader
+from pipeline.errors import InputError
+
+KNOWN = (
+    "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
+    "(files or their folder), SIGPROC filterbank"
+)
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+
+def open_recording(paths: Sequence[Path]) -> Reader:
+    """Open files as one recording.
+
+    Formats are recognised by content. A folder, or several FITS files, is a series
+    of snapshots; several cubes or filterbanks are one recording, in order of time,
+    with gaps of weight 0 between them. In a folder files of no known format are
+    passed over.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files or folders.
+
+    Returns
+    -------
+    Reader
+        Use it as a context manager.
+
+    Raises
+    ------
+    InputError
+        Nothing given, an unknown or mixed format, or whatever the reader finds.
+    """
+    files = _expand([Path(p) for p in paths])
+    kinds = {kind: [p for p, k in files if k == kind] for kind in sorted({k for _, k in files})}
+    if len(kinds) > 1:
+        examples = " and ".join(f"{k} ({v[0].name})" for k, v in kinds.items())
+        raise InputError(str(files[0][0]), "format", f"mixed formats: {examples}", "give one kind")
+    ((kind, same),) = kinds.items()
+    if kind == "FITS":
+        from pipeline.readers.fits import FitsSeriesReader
+
+        return FitsSeriesReader(same)
+    if kind == "cube":
+        from pipeline.readers.cube import CubeReader
+
+        return _join(same, CubeReader)
+    from pipeline.readers.filterbank import FilterbankReader
+
+    return _join(same, FilterbankReader)
+
+
+def _join(paths: list[Path], reader: Callable[[Path], Reader]) -> Reader:
+    if len(paths) == 1:
+        return reader(paths[0])
+    from pipeline.readers.concat import ConcatReader
+
+    opened: list[Reader] = []
+    try:
+        for path in paths:
+            opened.append(reader(path))
+        return ConcatReader(opened)
+    except BaseException:
+        for one in opened:
+            one.close()
+        raise
+
+
+def _expand(paths: list[Path]) -> list[tuple[Path, str]]:
+    """Every file with its format; folders opened, one level deep."""
+    if not paths:
+        raise InputError("input", "files", "no recording is given", KNOWN)
+    files: dict[Path, str] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+            found = {p: kind for p in inside if (kind := recognise(p)) is not None}
+            if not found:
+                problem = f"none of its {len(inside)} files is of a known format"
+                raise InputError(str(path), "folder", problem, KNOWN)
+            files.update(found)
+            continue
+        kind = recognise(path)
+        if kind is None:
+            raise InputError(str(path), "format", "is not recognised", KNOWN)
+        files[path] = kind
+    return list(files.items())
+
+
+def recognise(path: Path) -> str | None:
+    """``"cube"``, ``"FITS"``, ``"filterbank"``, or None for anything else.
+
+    Any HDF5 file counts as a cube (the cube reader says what is wrong with it).
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        problem = f"cannot be read ({error.strerror})"
+        raise InputError(str(path), "file", problem, "check the path") from error
+    if head.startswith(_HDF5):
+        return "cube"
+    if head.startswith(b"SIMPLE  ="):
+        return "FITS"
+    if head[4:16] == b"HEADER_START":
+        return "filterbank"
+    return None

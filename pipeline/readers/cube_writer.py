@@ -1,0 +1,135 @@
+"""Writes image cubes block by block; the file appears under its name when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.block import StreamHeader
+from pipeline.errors import InputError
+from pipeline.readers.cube import FORMAT
+from pipeline.readers.wcs import wcs_text
+
+_CHUNK_BYTES = 1 << 20
+
+
+class CubeWriter:
+    """Streams samples into an image cube.
+
+    Use as a context manager: the samples go to a temporary file in the same
+    folder, which takes the final name when the block ends without an exception
+    and is removed otherwise. Memory is that of the blocks handed in.
+
+    Parameters
+    ----------
+    path : path
+        The file to write; an existing one is replaced.
+    header : StreamHeader
+        Everything but ``source``, ``n_samples`` and ``beam_fwhm_px`` is written.
+    attributes : mapping, optional
+        Further root attributes (provenance): text or numbers.
+    """
+
+    def __init__(
+        self, path: str | Path, header: StreamHeader, attributes: Mapping[str, Any] | None = None
+    ) -> None:
+        self.path = Path(path)
+        self.header = header
+        self.n_samples = 0
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        try:
+            self._file = h5py.File(self._temporary, "w")
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        try:
+            self._image = self._lay_out(attributes or {})
+        except BaseException:
+            self.abort()
+            raise
+
+    def _lay_out(self, attributes: Mapping[str, Any]) -> Any:
+        header, file = self.header, self._file
+        sample = (header.n_channels, *header.shape)
+        n_chunk = max(1, _CHUNK_BYTES // (4 * int(np.prod(sample))))
+        # every chunk is written in full or lies beyond the end: no fill value is needed
+        properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        properties.set_chunk((n_chunk, *sample))
+        properties.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((0, *sample), (h5py.h5s.UNLIMITED, *sample))
+        h5py.h5d.create(file.id, b"image", h5py.h5t.IEEE_F32LE, space, dcpl=properties)
+        file.create_dataset("freq_mhz", data=np.asarray(header.freq_mhz, np.float64))
+        if header.psf is not None:
+            file.create_dataset("psf", data=np.asarray(header.psf, np.float32))
+        mjd0 = float(header.start.utc.mjd)
+        file.attrs["format"] = FORMAT
+        file.attrs["mjd0"] = mjd0
+        file.attrs["mjd0_frac"] = ((header.start.utc.jd1 - 2400000.5) - mjd0) + header.start.utc.jd2
+        file.attrs["tsamp_s"] = float(header.tsamp_s)
+        file.attrs["wcs"] = wcs_text(header.wcs)
+        file.attrs["bunit"] = header.bunit
+        for name, value in attributes.items():
+            file.attrs[name] = value
+        return file["image"]
+
+    def append(self, data: NDArray[np.float32]) -> None:
+        """Add samples.
+
+        Parameters
+        ----------
+        data : (time, channel, y, x) float32
+            NaN where flagged.
+
+        Raises
+        ------
+        InputError
+            The file cannot be written (disk full).
+        """
+        stop = self.n_samples + len(data)
+        try:
+            self._image.resize(stop, axis=0)
+            self._image[self.n_samples : stop] = data
+        except (OSError, RuntimeError) as error:
+            raise self._cannot_write(error) from error
+        self.n_samples = stop
+
+    def close(self) -> None:
+        """Finish the file and give it its name.
+
+        Raises
+        ------
+        InputError
+            The last bytes cannot be written (disk full); nothing is left behind.
+        """
+        try:
+            self._file.close()
+            os.replace(self._temporary, self.path)
+        except (OSError, RuntimeError) as error:
+            self.abort()
+            raise self._cannot_write(error) from error
+
+    def abort(self) -> None:
+        """Drop what was written."""
+        # a full disk fails the last flush too; the file is removed all the same
+        with contextlib.suppress(OSError, RuntimeError):
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _cannot_write(self, error: Exception) -> InputError:
+        remedy = "free disk space or choose another --out"
+        return InputError(str(self.path), "file", f"cannot be written ({error})", remedy)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *exc: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
