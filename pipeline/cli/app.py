@@ -47,7 +47,9 @@ class CommandRow:
         return self.name.replace("-", "_")
 
 
-COMMANDS: tuple[CommandRow, ...] = ()
+COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
+)
 
 
 class LazyCommand(TyperCommand):

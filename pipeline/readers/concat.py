@@ -59,9 +59,7 @@ class ConcatReader(BaseReader):
             reader.close()
 
 
-def _first_sample(
-    first: StreamHeader, before: StreamHeader, header: StreamHeader, end: int
-) -> int:
+def _first_sample(first: StreamHeader, before: StreamHeader, header: StreamHeader, end: int) -> int:
     """Sample number at which ``header`` begins; ``end`` is the end of the one before."""
     position = float((header.start - first.start).to_value("s")) / first.tsamp_s
     sample = round(position)

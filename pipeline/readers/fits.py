@@ -195,9 +195,7 @@ def _index(
             key = (int(t), int(np.abs(freq - f).argmin()))
             if key in index:
                 problem = f"shows the same interval and channel as {index[key][0].path.name}"
-                raise InputError(
-                    str(snapshot.path), "DATE-OBS", problem, "give one image for each"
-                )
+                raise InputError(str(snapshot.path), "DATE-OBS", problem, "give one image for each")
             index[key] = (snapshot, plane)
     return index
 

@@ -1,0 +1,9 @@
+"""Simulated recordings: what a telescope would have written, with the truth beside it."""
+
+from __future__ import annotations
+
+from pipeline.simulation.config import SimulationConfig
+from pipeline.simulation.presets import demo_config, forty_minute_config
+from pipeline.simulation.run import simulate
+
+__all__ = ["SimulationConfig", "demo_config", "forty_minute_config", "simulate"]

@@ -1,0 +1,302 @@
+"""What to simulate: the tables of a simulation's TOML file.
+
+Conventions: ``time_s`` counts from the *centre* of sample 0; pixel positions are
+0-based with integers at pixel centres; fluxes and fluences are those at the
+centre of the band, F(nu) = F (nu / nu_centre)**spectral_index. The defaults are those of
+DSA-110's fast imaging.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline.config import ConfigProblem
+
+
+def _require(good: bool, name: str, problem: str, remedy: str) -> None:
+    if not good:
+        raise ConfigProblem(name, problem, remedy)
+
+
+def _require_positive(name: str, value: float) -> None:
+    _require(np.isfinite(value) and value > 0, name, f"is {value}", "give a number above 0")
+
+
+def _check_place(x: float | None, y: float | None, ra: float | None, dec: float | None) -> None:
+    pixel, sky = (x is None) + (y is None), (ra is None) + (dec is None)
+    good = (pixel, sky) in ((0, 2), (2, 0))
+    _require(good, "x", "the position is not one pair", "give x and y, or ra_deg and dec_deg")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """``[recording]``: length, sampling and format.
+
+    Attributes
+    ----------
+    name : str
+        Stem of the files; several pieces are numbered ``name_000``, ``name_001``.
+    format : {"cube", "filterbank"}
+    n_bits : {8, 32}
+        Of a filterbank. With 8 bits a standard deviation of noise is 16 counts
+        about 96.
+    seed : int
+        Used when none is given on the command line.
+    """
+
+    duration_s: float = 180.0
+    tsamp_s: float = 0.1342182159
+    mjd0: float = 60500.0
+    name: str = "recording"
+    format: Literal["cube", "filterbank"] = "cube"
+    n_bits: Literal[8, 32] = 32
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _require_positive("duration_s", self.duration_s)
+        _require_positive("tsamp_s", self.tsamp_s)
+        _require(0 <= self.mjd0 < 1e6, "mjd0", f"is {self.mjd0}", "give a UTC MJD")
+        plain = self.name != "" and "/" not in self.name and not self.name.startswith(".")
+        _require(plain, "name", f"is {self.name!r}", "give a plain file name")
+        _require(self.seed >= 0, "seed", f"is {self.seed}", "give a seed from 0 up")
+
+    @property
+    def n_samples(self) -> int:
+        return max(1, round(self.duration_s / self.tsamp_s))
+
+
+@dataclass(frozen=True)
+class Band:
+    """``[band]``: channels at equal distances, from ``first_mhz`` to ``last_mhz`` (centres)."""
+
+    first_mhz: float = 1492.90625
+    last_mhz: float = 1317.125
+    n_channels: int = 16
+
+    def __post_init__(self) -> None:
+        _require_positive("first_mhz", self.first_mhz)
+        _require_positive("last_mhz", self.last_mhz)
+        _require_positive("n_channels", self.n_channels)
+        distinct = self.n_channels == 1 or self.first_mhz != self.last_mhz
+        _require(distinct, "last_mhz", "equals first_mhz", "give the centre of the last channel")
+
+
+@dataclass(frozen=True)
+class Image:
+    """``[image]``: a field of ``shape`` = (ny, nx) pixels, SIN projection about its centre."""
+
+    shape: tuple[int, int] = (175, 175)
+    pixel_arcsec: float = 10.665
+    ra_deg: float = 180.0
+    dec_deg: float = 37.2
+    bunit: str = "Jy/beam"
+
+    def __post_init__(self) -> None:
+        _require(min(self.shape) > 0, "shape", f"is {self.shape}", "give two sizes above 0")
+        _require_positive("pixel_arcsec", self.pixel_arcsec)
+        good = -90 <= self.dec_deg <= 90
+        _require(good, "dec_deg", f"is {self.dec_deg}", "give -90 to 90 degrees")
+
+
+@dataclass(frozen=True)
+class Psf:
+    """``[psf]``: a round Gaussian of ``fwhm_px``, or the image in ``file`` (FITS or .npy)."""
+
+    fwhm_px: float = 3.0
+    file: Path | None = None
+
+    def __post_init__(self) -> None:
+        _require_positive("fwhm_px", self.fwhm_px)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """``[noise]``: Gaussian noise.
+
+    Attributes
+    ----------
+    sigma : float
+        Standard deviation of a pixel in one channel and sample.
+    channel_factors : tuple of float
+        Multiplies ``sigma`` channel by channel; empty for 1 everywhere.
+    correlated : bool
+        Spatial correlation equal to the PSF, as in naturally weighted images,
+        instead of independent pixels. The image wraps around at its edges.
+    """
+
+    sigma: float = 0.02
+    channel_factors: tuple[float, ...] = ()
+    correlated: bool = False
+
+    def __post_init__(self) -> None:
+        good = np.isfinite(self.sigma) and self.sigma >= 0
+        _require(good, "sigma", f"is {self.sigma}", "give 0 or more")
+        good = all(np.isfinite(f) and f >= 0 for f in self.channel_factors)
+        _require(good, "channel_factors", "holds a negative number", "give 0 or more")
+
+
+@dataclass(frozen=True)
+class Source:
+    """``[[sources]]``: a point source, steady or slowly varying.
+
+    Attributes
+    ----------
+    flux : float
+        Flux density in Jy (the peak of the image, Jy/beam).
+    variation : str
+        ``sinusoidal``: 1 + amplitude sin(2 pi (t / period_s + phase));
+        ``linear``: 1 + amplitude t / period_s;
+        ``beam_drift``: transit through a Gaussian primary beam of ``beam_fwhm_deg`` at
+        the sidereal rate, highest at ``transit_s``.
+    """
+
+    flux: float
+    x: float | None = None
+    y: float | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    spectral_index: float = 0.0
+    variation: Literal["steady", "sinusoidal", "linear", "beam_drift"] = "steady"
+    amplitude: float = 0.0
+    period_s: float = 600.0
+    phase: float = 0.0
+    transit_s: float = 0.0
+    beam_fwhm_deg: float = 3.2
+
+    def __post_init__(self) -> None:
+        _check_place(self.x, self.y, self.ra_deg, self.dec_deg)
+        _require(np.isfinite(self.flux), "flux", f"is {self.flux}", "give a flux in Jy")
+        _require_positive("period_s", self.period_s)
+        _require_positive("beam_fwhm_deg", self.beam_fwhm_deg)
+
+
+@dataclass(frozen=True)
+class Pulse:
+    """``[[pulses]]``: one dispersed pulse.
+
+    Attributes
+    ----------
+    time_s : float
+        Its centre at the highest channel centre.
+    width_s : float
+        Length of a top-hat, FWHM of a Gaussian.
+    dm : float
+        pc cm-3.
+    fluence_jy_ms : float, optional
+        Fluence at the centre of the band; or give ``snr``.
+    snr : float, optional
+        Ideal S/N (the truth table's ``snr_ideal``) to scale the fluence to.
+    smearing : bool
+        Dispersion within channels.
+    """
+
+    time_s: float
+    width_s: float
+    dm: float = 0.0
+    fluence_jy_ms: float | None = None
+    snr: float | None = None
+    x: float | None = None
+    y: float | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    spectral_index: float = 0.0
+    profile: Literal["tophat", "gaussian"] = "tophat"
+    smearing: bool = True
+
+    def __post_init__(self) -> None:
+        _check_place(self.x, self.y, self.ra_deg, self.dec_deg)
+        _require(np.isfinite(self.time_s), "time_s", f"is {self.time_s}", "give seconds")
+        _require_positive("width_s", self.width_s)
+        good = np.isfinite(self.dm) and self.dm >= 0
+        _require(good, "dm", f"is {self.dm}", "give 0 or more, in pc cm-3")
+        one = (self.fluence_jy_ms is None) != (self.snr is None)
+        remedy = "give either fluence_jy_ms or snr"
+        _require(one, "fluence_jy_ms", "the brightness is not one number", remedy)
+
+
+@dataclass(frozen=True)
+class Rfi:
+    """``[[rfi]]``: interference over the whole image, at zero DM.
+
+    Attributes
+    ----------
+    time_s, duration_s : float
+        Beginning (time since the centre of sample 0) and length.
+    flux : float
+        Jy/beam; the rms over the image for the pattern ``noise``.
+    channels : tuple of int
+        0-based; empty for all of them (a broadband impulse).
+    pattern : {"uniform", "noise"}
+        The same in every pixel, or one fixed random pattern.
+    """
+
+    time_s: float
+    duration_s: float
+    flux: float
+    channels: tuple[int, ...] = ()
+    pattern: Literal["uniform", "noise"] = "uniform"
+
+    def __post_init__(self) -> None:
+        _require_positive("duration_s", self.duration_s)
+        _require(np.isfinite(self.flux), "flux", f"is {self.flux}", "give a flux in Jy/beam")
+
+
+@dataclass(frozen=True)
+class Gap:
+    """``[[gaps]]``: samples whose centre lies in [start_s, stop_s) hold no data.
+
+    Attributes
+    ----------
+    kind : {"nan", "missing"}
+        Flagged with NaN, or not recorded: the recording then continues in another file.
+    channels : tuple of int
+        For ``nan``: only these channels (0-based); empty for all.
+    """
+
+    start_s: float
+    stop_s: float
+    kind: Literal["nan", "missing"] = "nan"
+    channels: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        good = self.stop_s > self.start_s
+        _require(good, "stop_s", f"{self.stop_s} is not after start_s", "give a later stop_s")
+        whole = self.kind == "nan" or not self.channels
+        _require(whole, "channels", "cannot be missing one by one", 'use kind = "nan"')
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """The whole file."""
+
+    recording: Recording = field(default_factory=Recording)
+    band: Band = field(default_factory=Band)
+    image: Image = field(default_factory=Image)
+    psf: Psf = field(default_factory=Psf)
+    noise: Noise = field(default_factory=Noise)
+    sources: tuple[Source, ...] = ()
+    pulses: tuple[Pulse, ...] = ()
+    rfi: tuple[Rfi, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = self.band.n_channels
+        good = len(self.noise.channel_factors) in (0, n)
+        problem = f"has {len(self.noise.channel_factors)} entries for {n} channels"
+        _require(good, "noise.channel_factors", problem, f"give {n}, or none")
+        for name, items in (("rfi", self.rfi), ("gaps", self.gaps)):
+            for i, item in enumerate(items):
+                bad = [c for c in item.channels if not 0 <= c < n]
+                problem = f"holds {bad}, there are {n} channels"
+                _require(not bad, f"{name}[{i}].channels", problem, f"give 0 to {n - 1}")
+        for i, pulse in enumerate(self.pulses):
+            noisy = pulse.snr is None or self.noise.sigma > 0
+            remedy = "give fluence_jy_ms, or noise.sigma above 0"
+            _require(noisy, f"pulses[{i}].snr", "means nothing without noise", remedy)
+        one_pixel = self.recording.format == "cube" or self.image.shape == (1, 1)
+        problem = f"is {self.image.shape}, a filterbank has one pixel"
+        _require(one_pixel, "image.shape", problem, "give shape = [1, 1]")

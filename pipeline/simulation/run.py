@@ -1,0 +1,197 @@
+"""Runs a simulation: recordings, truth table, configuration and summary in one folder."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import ConfigProblem, dump_config
+from pipeline.errors import InputError
+from pipeline.readers.cube_writer import CubeWriter
+from pipeline.simulation.config import SimulationConfig
+from pipeline.simulation.filterbank_writer import FilterbankWriter
+from pipeline.simulation.scene import Scene, recorded_pieces
+from pipeline.simulation.truth import write_truth
+
+_SUFFIX = {"cube": ".h5", "filterbank": ".fil"}
+
+
+@dataclass(frozen=True)
+class SimulationResult:
+    """What was written.
+
+    Attributes
+    ----------
+    recordings : tuple of Path
+        In order of time; open them together as one recording.
+    truth : Path
+        ECSV table, see :mod:`pipeline.simulation.truth`.
+    summary : dict
+        The contents of ``summary.json``.
+    """
+
+    recordings: tuple[Path, ...]
+    truth: Path
+    summary: dict[str, Any]
+
+
+def simulate(
+    config: SimulationConfig,
+    out_dir: str | Path,
+    seed: int | None = None,
+    *,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    where: str = "configuration",
+) -> SimulationResult:
+    """Write a simulated recording with ``truth.ecsv``, ``config.toml`` and ``summary.json``.
+
+    The recording is made and written chunk by chunk; memory does not grow with its
+    length. The same configuration and seed give the same samples.
+
+    Parameters
+    ----------
+    config : SimulationConfig
+    out_dir : path
+        Made when it does not exist.
+    seed : int, optional
+        Instead of ``config.recording.seed``.
+    overwrite : bool
+        Replace what an earlier simulation of this name left in the folder.
+    progress : callable, optional
+        Called with (samples done, samples in all).
+    where : str
+        What to name in messages about the configuration.
+
+    Raises
+    ------
+    InputError
+        An impossible configuration, an occupied folder, or a full disk.
+    """
+    begun = time.perf_counter()
+    seed = config.recording.seed if seed is None else seed
+    config = replace(config, recording=replace(config.recording, seed=seed))
+    out_dir = Path(out_dir)
+    pieces = recorded_pieces(config)
+    try:
+        scene = Scene(config, seed)
+        if not pieces:
+            raise ConfigProblem("gaps", "all samples are missing", "shorten the gaps")
+        if config.recording.n_bits == 8 and not scene.sigma.mean() > 0:
+            raise ConfigProblem("recording.n_bits", "8 bits need noise", "use n_bits = 32")
+    except ConfigProblem as error:
+        raise InputError(where, error.field, error.problem, error.remedy) from error
+    recordings = _claim(out_dir, config, len(pieces), overwrite)
+    text = dump_config(config)
+    meta = {"program": "slowburst simulate", "versions": versions(), "seed": seed, "config": text}
+    _write_recordings(scene, list(zip(recordings, pieces, strict=True)), meta, progress)
+    truth = out_dir / "truth.ecsv"
+    write_truth(scene, truth, meta)
+    _write_text(out_dir / "config.toml", text)
+    summary = _summary(scene, recordings, pieces, time.perf_counter() - begun)
+    _write_text(out_dir / "summary.json", json.dumps(summary, indent=2) + "\n")
+    return SimulationResult(tuple(recordings), truth, summary)
+
+
+def _claim(out_dir: Path, config: SimulationConfig, n: int, overwrite: bool) -> list[Path]:
+    """Names of the recordings; the folder exists and holds nothing of these names."""
+    name, suffix = config.recording.name, _SUFFIX[config.recording.format]
+    old = [out_dir / f for f in ("truth.ecsv", "config.toml", "summary.json")]
+    old += [p for s in _SUFFIX.values() for p in sorted(out_dir.glob(f"{name}_[0-9][0-9][0-9]{s}"))]
+    old += [out_dir / f"{name}{s}" for s in _SUFFIX.values()]
+    occupied = [p for p in old if p.exists()]
+    if occupied and not overwrite:
+        problem = f"{occupied[0].name} exists already"
+        raise InputError(str(out_dir), "--out", problem, "choose another folder or --overwrite")
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+        for path in occupied:
+            path.unlink()
+    except OSError as error:
+        problem = f"cannot be used ({error.strerror})"
+        raise InputError(str(out_dir), "--out", problem, "choose another folder") from error
+    if n == 1:
+        return [out_dir / f"{name}{suffix}"]
+    return [out_dir / f"{name}_{i:03d}{suffix}" for i in range(n)]
+
+
+def _write_recordings(
+    scene: Scene,
+    pieces: list[tuple[Path, tuple[int, int]]],
+    meta: dict[str, Any],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    total = sum(stop - start for _, (start, stop) in pieces)
+    done = 0
+    for path, (start, stop) in pieces:
+        with _writer(scene, path, start, meta) as writer:
+            for data in scene.samples(start, stop):
+                writer.append(data)
+                done += len(data)
+                if progress is not None:
+                    progress(done, total)
+
+
+def _writer(
+    scene: Scene, path: Path, start: int, meta: dict[str, Any]
+) -> CubeWriter | FilterbankWriter:
+    header = replace(scene.header, start=scene.header.time_of(start))
+    if scene.config.recording.format == "filterbank":
+        eight = scene.config.recording.n_bits == 8
+        return FilterbankWriter(path, header, float(scene.sigma.mean()) if eight else None)
+    attributes = {**meta, "versions": json.dumps(meta["versions"])}
+    return CubeWriter(path, header, attributes)
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        problem = f"cannot be written ({error})"
+        raise InputError(str(path), "file", problem, "free disk space") from error
+
+
+def _summary(
+    scene: Scene, recordings: list[Path], pieces: list[tuple[int, int]], wall_s: float
+) -> dict[str, Any]:
+    n_samples = sum(b - a for a, b in pieces)
+    data_s = n_samples * scene.header.tsamp_s
+    config = scene.config
+    return {
+        "recordings": [p.name for p in recordings],
+        "truth": "truth.ecsv",
+        "seed": scene.seed,
+        "n_samples": n_samples,
+        "n_channels": scene.header.n_channels,
+        "shape": list(scene.header.shape),
+        "n_pulses": len(config.pulses),
+        "n_sources": len(config.sources),
+        "n_rfi": len(config.rfi),
+        "data_seconds": data_s,
+        "wall_seconds": wall_s,
+        "realtime_factor": data_s / wall_s,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the samples depend on."""
+    found = {"python": platform.python_version()}
+    for name in ("slowburst", "numpy", "scipy", "astropy", "h5py"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
