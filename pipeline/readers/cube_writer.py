@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,35 @@ from pipeline.readers.cube import FORMAT
 from pipeline.readers.wcs import wcs_text
 
 _CHUNK_BYTES = 1 << 20
+
+
+class _WatchedFile(io.FileIO):
+    """A file that remembers its first failure instead of telling HDF5.
+
+    HDF5 cannot close a file whose writes fail, and crashes when the program ends.
+    After a failure further writes are pretended; the writer looks at ``error``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+b")
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        done = 0
+        while self.error is None and done < len(view):
+            try:
+                done += super().write(view[done:]) or 0
+            except OSError as error:
+                self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
 
 
 class CubeWriter:
@@ -45,9 +75,10 @@ class CubeWriter:
         self.n_samples = 0
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
-            self._file = h5py.File(self._temporary, "w")
+            self._disk = _WatchedFile(self._temporary)
         except OSError as error:
             raise self._cannot_write(error) from error
+        self._file = h5py.File(self._disk, "w")
         try:
             self._image = self._lay_out(attributes or {})
         except BaseException:
@@ -92,11 +123,10 @@ class CubeWriter:
             The file cannot be written (disk full).
         """
         stop = self.n_samples + len(data)
-        try:
-            self._image.resize(stop, axis=0)
-            self._image[self.n_samples : stop] = data
-        except (OSError, RuntimeError) as error:
-            raise self._cannot_write(error) from error
+        self._image.resize(stop, axis=0)
+        self._image[self.n_samples : stop] = data
+        if self._disk.error is not None:
+            raise self._cannot_write(self._disk.error) from self._disk.error
         self.n_samples = stop
 
     def close(self) -> None:
@@ -107,23 +137,26 @@ class CubeWriter:
         InputError
             The last bytes cannot be written (disk full); nothing is left behind.
         """
+        self._file.close()
         try:
-            self._file.close()
+            self._disk.close()
+            if self._disk.error is not None:
+                raise self._disk.error
             os.replace(self._temporary, self.path)
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
             self.abort()
             raise self._cannot_write(error) from error
 
     def abort(self) -> None:
         """Drop what was written."""
-        # a full disk fails the last flush too; the file is removed all the same
-        with contextlib.suppress(OSError, RuntimeError):
-            self._file.close()
+        self._file.close()
+        with contextlib.suppress(OSError):
+            self._disk.close()
         self._temporary.unlink(missing_ok=True)
 
-    def _cannot_write(self, error: Exception) -> InputError:
+    def _cannot_write(self, error: OSError) -> InputError:
         remedy = "free disk space or choose another --out"
-        return InputError(str(self.path), "file", f"cannot be written ({error})", remedy)
+        return InputError(str(self.path), "file", f"cannot be written ({error.strerror})", remedy)
 
     def __enter__(self) -> Self:
         return self

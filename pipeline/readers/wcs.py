@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
@@ -28,8 +29,8 @@ def celestial_wcs(header: fits.Header, where: str, field: str) -> WCS:
     """
     try:
         with warnings.catch_warnings():
-            # repaired dates and units of old headers are no news to the user
-            warnings.simplefilter("ignore", FITSFixedWarning)
+            # what astropy repaired is no news; what it could not is an error below
+            warnings.simplefilter("ignore", AstropyWarning)
             wcs = WCS(header, fix=True).celestial
     except (ValueError, MemoryError, KeyError) as error:
         raise InputError(where, field, f"is no valid WCS ({error})", _REMEDY) from error
@@ -56,11 +57,14 @@ def parse_wcs_text(text: str, where: str, field: str) -> WCS | None:
     """
     if not text.strip():
         return None
-    try:
-        header = fits.Header.fromstring(text, sep="\n" if "\n" in text else "")
-    except (ValueError, fits.VerifyError) as error:
-        raise InputError(where, field, f"is no FITS header text ({error})", _REMEDY) from error
-    return celestial_wcs(header, where, field)
+    with warnings.catch_warnings():
+        # cards are parsed when they are looked at: the warnings come late
+        warnings.simplefilter("ignore", AstropyWarning)
+        try:
+            header = fits.Header.fromstring(text, sep="\n" if "\n" in text else "")
+        except (ValueError, fits.VerifyError) as error:
+            raise InputError(where, field, f"is no FITS header text ({error})", _REMEDY) from error
+        return celestial_wcs(header, where, field)
 
 
 def wcs_text(wcs: WCS | None) -> str:
