@@ -14,6 +14,7 @@ from pipeline.readers.fits_header import Snapshot
 
 _SAME_TIME_S = 1e-5
 _MAX_OFF_GRID = 0.25
+_MAX_REFINEMENT = 0.1
 _NAME_RESOLUTION_S = 0.06
 _INTERVAL = re.compile(r"-t(\d{4,})-")
 _DAY_S = 86400.0
@@ -65,7 +66,7 @@ def time_grid(snapshots: Sequence[Snapshot]) -> TimeGrid:
         if fitted is not None:
             start_s, tsamp_s = fitted
             return TimeGrid((day, start_s / _DAY_S), tsamp_s, int(samples.max()) + 1, samples)
-    return _single_or_error(snapshots, seconds, day, by_time)
+    return _single_or_error(snapshots, seconds, day)
 
 
 def _numbers_in_names(snapshots: Sequence[Snapshot]) -> NDArray[np.int64] | None:
@@ -81,7 +82,10 @@ def _numbers_from_times(seconds: NDArray[np.float64]) -> NDArray[np.int64] | Non
     times = _distinct(seconds)
     if len(times) < 2:
         return None
-    tsamp_s = _refine(times, float(np.median(np.diff(times))))
+    median_s = float(np.median(np.diff(times)))
+    tsamp_s = _refine(times, median_s)
+    if abs(tsamp_s / median_s - 1) > _MAX_REFINEMENT:
+        return None
     return np.rint((seconds - times[0]) / tsamp_s).astype(np.int64)
 
 
@@ -122,9 +126,9 @@ def _single_or_error(
     snapshots: Sequence[Snapshot],
     seconds: NDArray[np.float64],
     day: float,
-    by_time: NDArray[np.int64] | None,
 ) -> TimeGrid:
-    if by_time is None:
+    times = _distinct(seconds)
+    if len(times) < 2:
         duration_s = snapshots[0].duration_s
         if not np.isfinite(duration_s):
             problem = "all images have the same time and none has a duration"
@@ -132,7 +136,6 @@ def _single_or_error(
             raise InputError(str(snapshots[0].path), "DATE-OBS", problem, remedy)
         samples = np.zeros(len(snapshots), np.int64)
         return TimeGrid((day, float(seconds[0]) / _DAY_S), duration_s, 1, samples)
-    times = _distinct(seconds)
     gaps = np.diff(times)
     tsamp_s = float(np.median(gaps))
     worst = int(np.abs(gaps / tsamp_s - np.rint(gaps / tsamp_s)).argmax())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.block import Reader
 
 _N_SEGMENTS = 16
+_MIN_SEGMENT = 64
 _SIGMAS = 7.0
 _MIN_LOG_VARIANCE = np.log(3.0)
 _MIN_KURTOSIS = 3.0
@@ -39,13 +40,16 @@ def channel_mask(reader: Reader, n_samples: int = 16384) -> NDArray[np.float32]:
     reader : Reader
         Any recording; images are reduced to their central pixel.
     n_samples : int
-        How many samples to look at, in 16 segments spread over the recording.
+        How many samples to look at, in up to 16 segments spread over the recording.
 
     Returns
     -------
     (channel,) float32
-        1 for a good channel, 0 for a bad one.
+        1 for a good channel, 0 for a bad one; all 1 when there are fewer than 64
+        samples, too few to judge by.
     """
+    if min(n_samples, reader.header.n_samples) < _MIN_SEGMENT:
+        return np.ones(reader.header.n_channels, np.float32)
     variance, kurtosis = _segment_statistics(reader, n_samples)
     alive = variance > 0
     good = alive.copy()
@@ -64,8 +68,9 @@ def _segment_statistics(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Median over segments of the variance and excess kurtosis of each channel."""
     total = reader.header.n_samples
-    length = max(1, min(n_samples, total) // _N_SEGMENTS)
-    n_segments = min(_N_SEGMENTS, max(1, total // length))
+    n_samples = min(n_samples, total)
+    n_segments = min(_N_SEGMENTS, n_samples // _MIN_SEGMENT)
+    length = n_samples // n_segments
     starts = np.linspace(0, total - length, n_segments).astype(int)
     ny, nx = reader.header.shape
     variance, kurtosis = [], []

@@ -230,9 +230,14 @@ def test_the_header_survives_the_round_trip(tmp_path):
 def test_an_interrupted_writer_leaves_the_old_file(tmp_path):
     path = raw_cube(tmp_path / "a.h5")
     before = path.read_bytes()
-    with pytest.raises(KeyboardInterrupt), CubeWriter(path, header_for((2, 2), 2)) as writer:
-        writer.append(np.zeros((1, 2, 2, 2), np.float32))
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with CubeWriter(path, header_for((2, 2), 2)) as writer:
+            writer.append(np.zeros((1, 2, 2, 2), np.float32))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
