@@ -96,7 +96,7 @@ class FilterbankReader(BaseReader):
         values = self._samples(start, stop).reshape(stop - start, n_ifs, n_channels)
         data = values[:, 0].astype(np.float32)
         if self._sum_ifs:
-            data += values[:, 1]
+            data += values[:, 1].astype(np.float32)
         weights = np.broadcast_to(self.channel_weights, data.shape).copy()
         if self.info.n_bits == 32:
             bad = ~np.isfinite(data)

@@ -165,7 +165,7 @@ def _frequencies(
     if foff == 0 and n > 1:
         problem = "is 0: all channels at one frequency"
         raise InputError(where, "foff", problem, "correct the header: channel spacing in MHz")
-    freq = float(values["fch1"]) + foff * np.arange(n)
+    freq = float(values["fch1"]) + foff * np.arange(n, dtype=np.float64)
     check_channels(freq, where, "fch1")
     return freq
 

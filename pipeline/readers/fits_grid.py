@@ -44,10 +44,10 @@ def time_grid(snapshots: Sequence[Snapshot]) -> TimeGrid:
     """Number the snapshots on a regular grid.
 
     The sampling interval is the median distance of consecutive times, refined by a
-    straight line through all of them. WSClean writes dates to a tenth of a second
-    only, which can be worse than the sampling: when the names carry the interval
-    (``-t0012-``), and the times agree with it to within that resolution, the names
-    count.
+    straight line through all of them; over half of the intervals must be there.
+    WSClean writes dates to a tenth of a second only, which can be worse than the
+    sampling: when the names carry the interval (``-t0012-``), and the times agree
+    with it to within that resolution, the names count.
 
     Raises
     ------

@@ -117,5 +117,6 @@ def _main_lobe(above: NDArray[np.bool_], peak: tuple[int, int]) -> NDArray[np.bo
     """The connected part of ``above`` that holds the peak."""
     from scipy.ndimage import label
 
-    labels, _ = label(above)
+    labels = np.empty(above.shape, np.int32)
+    label(above, output=labels)
     return labels == labels[peak]

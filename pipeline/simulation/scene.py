@@ -153,7 +153,7 @@ class Scene:
         start = number * self.noise.n_chunk
         stop = start + len(data)
         freq, tsamp_s = self.header.freq_mhz, self.header.tsamp_s
-        times = np.arange(start, stop) * tsamp_s
+        times = np.arange(start, stop, dtype=np.float64) * tsamp_s
         for source, stamp in zip(self.config.sources, self._source_stamps, strict=True):
             light = source.flux * variation(source, times, self.config.image.dec_deg)
             _add_point(data, np.outer(light, spectrum(source.spectral_index, freq)), stamp)

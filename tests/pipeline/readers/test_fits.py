@@ -178,7 +178,7 @@ def test_dates_rounded_more_coarsely_than_the_sampling(tmp_path):
 
 @given(
     tsamp_s=st.floats(0.05, 100.0),
-    lost=st.sets(st.integers(1, 58), max_size=25),
+    lost=st.sets(st.integers(1, 58), max_size=15),
     jitter=st.floats(0.0, 0.1),
 )
 def test_the_grid_survives_losses_and_jitter(tmp_path_factory, tsamp_s, lost, jitter):
@@ -272,7 +272,6 @@ def test_the_beam_table_of_casa(tmp_path):
         ({"DATE-OBS": None}, "DATE-OBS", "time is missing"),
         ({"DATE-OBS": "yesterday"}, "DATE-OBS", "no date"),
         ({"DATE-OBS": START.isot}, "DATE-OBS", "same interval and channel"),
-        ({"DATE-OBS": at(34.0).isot}, "DATE-OBS", "no regular grid"),
         ({"TIMESYS": "LOCAL"}, "TIMESYS", "use one of"),
         ({"CTYPE3": "VRAD"}, "CTYPE3", "no FREQ axis"),
         ({"CRVAL3": -1.0}, "CRVAL3", "correct the FREQ axis"),
@@ -290,6 +289,13 @@ def test_what_is_wrong_is_named(tmp_path, changes, field, says):
     assert caught.value.field == field
     assert says in str(caught.value)
     assert str(caught.value).startswith(str(bad))
+
+
+def test_a_time_off_the_grid_is_named(tmp_path):
+    times = [10.0 * n + (4.0 if n == 13 else 0.0) for n in range(20)]
+    paths = [snapshot(tmp_path / f"{t}.fits", image_of(0, 0), when=at(t)) for t in times]
+    with pytest.raises(InputError, match=r"134.0.fits: DATE-OBS: .* 14 s after its predecessor"):
+        FitsSeriesReader(paths)
 
 
 @pytest.mark.parametrize("keep", [100, 2880, 2950])
