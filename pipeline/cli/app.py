@@ -49,6 +49,7 @@ class CommandRow:
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
+    CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )
 
 

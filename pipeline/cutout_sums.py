@@ -1,0 +1,166 @@
+"""Sums over the samples of a cut-out, and dedispersed boxcars made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cerberus.config import DISPERSION_CONSTANT
+from pipeline.block import StreamHeader
+from pipeline.candidates import Detection
+
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is read: samples `start` to `stop`, `decimation` of them to a bin."""
+
+    start: int
+    stop: int
+    decimation: int
+
+    @property
+    def n_bins(self) -> int:
+        return -(-(self.stop - self.start) // self.decimation)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Dynamic spectrum in units of inverse variance.
+
+    `signal` is (value - baseline) / variance of each bin (0 without data), `weight`
+    1 / variance: a sum of `signal` over the root of the sum of `weight` is an S/N.
+    """
+
+    signal: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    window: Window
+
+
+def delays_s(freq_mhz: NDArray[np.float64], dm: float) -> NDArray[np.float64]:
+    """(channel,) dispersion delay after the highest channel centre, seconds."""
+    freq = np.asarray(freq_mhz, float)
+    return DISPERSION_CONSTANT * dm * (freq**-2.0 - freq.max() ** -2.0)
+
+
+class Sums:
+    """Running sums over the pieces of a window."""
+
+    def __init__(
+        self,
+        detection: Detection,
+        header: StreamHeader,
+        window: Window,
+        half_size_px: int,
+    ) -> None:
+        self.detection, self.header, self.window = detection, header, window
+        ny, nx = header.shape
+        half = half_size_px
+        self.rows = slice(max(0, detection.y - half), min(ny, detection.y + half + 1))
+        self.columns = slice(max(0, detection.x - half), min(nx, detection.x + half + 1))
+        n = header.n_channels
+        image = (n, self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
+        self.on, self.on_weight = np.zeros(image), np.zeros(image)
+        self.off, self.off_weight = np.zeros(image), np.zeros(image)
+        self.pixel = np.zeros((window.n_bins, n))
+        self.pixel_weight = np.zeros((window.n_bins, n))
+        self.delay = np.round(delays_s(header.freq_mhz, detection.dm) / header.tsamp_s)
+
+    def add(self, start: int, data: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
+        """Add one piece; `start` is its first sample number."""
+        crop = data[:, :, self.rows, self.columns]
+        good = np.isfinite(crop)
+        values = np.where(good, crop, 0.0)
+        sample = start + np.arange(len(data))
+        into_pulse = sample[:, None] - self.detection.start - self.delay
+        width, guard = self.detection.width, max(1, self.detection.width // 4)
+        on = (into_pulse >= 0) & (into_pulse < width)
+        off = (into_pulse < -guard) | (into_pulse >= width + guard)
+        for mask, total, weight in (
+            (on, self.on, self.on_weight),
+            (off, self.off, self.off_weight),
+        ):
+            w = (weights * mask).astype(np.float32)
+            if w.any():
+                total += np.einsum("tc,tcyx->cyx", w, values)
+                weight += np.einsum("tc,tcyx->cyx", w, good.astype(np.float32))
+        y, x = self.detection.y - self.rows.start, self.detection.x - self.columns.start
+        w = weights.astype(float) * good[:, :, y, x]
+        bins = (sample - self.window.start) // self.window.decimation
+        np.add.at(self.pixel, bins, w * values[:, :, y, x])
+        np.add.at(self.pixel_weight, bins, w)
+
+
+def whiten(sums: Sums, detection: Detection, header: StreamHeader) -> Series:
+    """Remove the baseline beside the pulse and divide by the variance, per channel."""
+    window = sums.window
+    weight = sums.pixel_weight
+    with np.errstate(invalid="ignore", divide="ignore"):
+        value = np.where(weight > 0, sums.pixel / weight, np.nan)
+    centre = window.start + (np.arange(window.n_bins) + 0.5) * window.decimation
+    into = centre[:, None] - detection.start - sums.delay
+    guard = max(1, detection.width // 4)
+    beside = (into < -guard) | (into > detection.width + guard)
+    baseline, sigma = _robust(np.where(beside, value, np.nan))
+    full = np.max(weight, axis=0)
+    share = np.divide(weight, full, out=np.zeros_like(weight), where=full > 0)
+    inverse = np.where(sigma > 0, 1.0 / np.where(sigma > 0, sigma, 1.0) ** 2, 0.0)
+    inverse_variance = np.where(np.isfinite(value), share * inverse, 0.0)
+    signal = np.where(inverse_variance > 0, (value - baseline) * inverse_variance, 0.0)
+    return Series(signal, inverse_variance, window)
+
+
+def _robust(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median and sigma (from the median absolute deviation) down each column, NaN-safe.
+
+    Coarsely digitised data can have a median deviation of zero: the standard deviation
+    takes its place.
+    """
+    seen = np.isfinite(values).any(axis=0)
+    safe = np.where(seen, values, 0.0)
+    middle = np.nanmedian(safe, axis=0)
+    sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(safe - middle), axis=0)
+    coarse = sigma == 0
+    if coarse.any():
+        middle = np.where(coarse, np.nanmean(safe, axis=0), middle)
+        sigma = np.where(coarse, np.nanstd(safe, axis=0), sigma)
+    return middle, np.where(seen, sigma, 0.0)
+
+
+def shifted_boxes(
+    total: NDArray[np.float64], first: NDArray[np.int64], n: int, shift: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Sum over channels of `n`-bin boxes from the running sum `total` (bin + 1, channel)."""
+    last = len(total) - 1
+    low = np.clip(first[:, None] + shift, 0, last)
+    high = np.clip(first[:, None] + shift + n, 0, last)
+    channel = np.arange(total.shape[1])
+    return (total[high, channel] - total[low, channel]).sum(axis=1)
+
+
+class Boxes:
+    """Dedispersed boxcars of a series, from running sums."""
+
+    def __init__(self, series: Series, header: StreamHeader) -> None:
+        zero = np.zeros((1, series.signal.shape[1]))
+        self.signal = np.concatenate([zero, np.cumsum(series.signal, axis=0)])
+        self.weight = np.concatenate([zero, np.cumsum(series.weight, axis=0)])
+        self.header, self.bin_s = header, header.tsamp_s * series.window.decimation
+
+    def shift(self, dm: float) -> NDArray[np.int64]:
+        """(channel,) delay in bins."""
+        return np.round(delays_s(self.header.freq_mhz, dm) / self.bin_s).astype(np.int64)
+
+    def mean_snr(
+        self, dm: float, first: NDArray[np.int64], n: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weighted mean and S/N of boxes of `n` bins that start at bins `first`."""
+        signal = shifted_boxes(self.signal, first, n, self.shift(dm))
+        weight = shifted_boxes(self.weight, first, n, self.shift(dm))
+        ok = weight > weight.max(initial=0.0) * 1e-6
+        safe = np.where(ok, weight, 1.0)
+        mean = np.where(ok, signal / safe, np.nan)
+        return mean, np.where(ok, signal / np.sqrt(safe), np.nan)

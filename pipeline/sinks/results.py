@@ -1,0 +1,92 @@
+"""What a search leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from astropy.table import Table
+from numpy.typing import NDArray
+
+from pipeline.block import StreamHeader
+from pipeline.candidates import DetectionTable
+from pipeline.cutouts import Cutout
+
+MAX_DETECTIONS_KEPT = 20_000
+
+
+def _nothing() -> NDArray[np.float64]:
+    return np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """How the whole recording looked to the search. Empty arrays: not known.
+
+    Attributes
+    ----------
+    noise_map : (y, x)
+        Noise of one sample per pixel, data units, over the whole recording.
+    noise_time_s, noise : (time,)
+        Median noise over the pixels, at seconds from the start.
+    quality_time_s, quality : (time,)
+        Share of the data that had weight, 0 to 1.
+    snr_edges, snr_counts : (bin + 1,), (bin,)
+        Histogram of S/N over all trials.
+    efficiency : dict of (width,) arrays
+        ``"width_s"`` and, under a name such as ``"DM 500"``, the share of the ideal S/N
+        that the trials keep for pulses of that width.
+    """
+
+    noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
+    noise_time_s: NDArray[np.floating] = field(default_factory=_nothing)
+    noise: NDArray[np.floating] = field(default_factory=_nothing)
+    quality_time_s: NDArray[np.floating] = field(default_factory=_nothing)
+    quality: NDArray[np.floating] = field(default_factory=_nothing)
+    snr_edges: NDArray[np.floating] = field(default_factory=_nothing)
+    snr_counts: NDArray[np.number] = field(default_factory=_nothing)
+    efficiency: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SearchResults:
+    """All that a search found.
+
+    Attributes
+    ----------
+    header : StreamHeader
+        The recording.
+    candidates : astropy.table.Table
+        See :func:`pipeline.candidates.build_candidates`.
+    cutouts : dict
+        Cut-outs by candidate ``id``; perhaps of the best candidates only.
+    detections : DetectionTable
+        Raw detections for the overview figures; thinned when written.
+    overview : Overview
+        Noise, data quality, efficiency.
+    summary : dict
+        Contents of ``summary.json``.
+    config : dict
+        Configuration of the search, JSON-like.
+    """
+
+    header: StreamHeader
+    candidates: Table
+    cutouts: Mapping[int, Cutout]
+    detections: DetectionTable
+    overview: Overview
+    summary: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+
+def thin_detections(table: DetectionTable, most: int = MAX_DETECTIONS_KEPT) -> DetectionTable:
+    """At most `most` detections: the brightest half, the rest evenly over time."""
+    if len(table) <= most:
+        return table
+    order = np.argsort(-table.snr, kind="stable")
+    bright, rest = order[: most // 2], np.sort(order[most // 2 :])
+    rest = rest[np.argsort(table.start[rest], kind="stable")]
+    even = np.linspace(0, len(rest) - 1, most - len(bright)).astype(int)
+    return table[np.concatenate([bright, rest[even]])]
