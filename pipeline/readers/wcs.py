@@ -97,8 +97,8 @@ def psf_fwhm_px(psf: NDArray[np.float32]) -> float:
     """
     peak_y, peak_x = np.unravel_index(int(np.nanargmax(psf)), psf.shape)
     values = np.asarray(psf, np.float64) / float(psf[peak_y, peak_x])
-    y, x = np.indices(psf.shape)
-    y, x = y - peak_y, x - peak_x
+    rows, columns = np.ogrid[: psf.shape[0], : psf.shape[1]]
+    y, x = np.broadcast_arrays(rows - int(peak_y), columns - int(peak_x))
     near = (np.abs(y) <= 1) & (np.abs(x) <= 1)
     lobe = (near | _main_lobe(values > 0.5, (int(peak_y), int(peak_x)))) & (values > 1e-6)
     if lobe.sum() < 6:

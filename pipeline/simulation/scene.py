@@ -246,7 +246,9 @@ def _add_rfi(
 
 def gap_samples(gap: Gap, tsamp_s: float) -> tuple[int, int]:
     """Samples [start, stop) whose centres lie in the gap."""
-    return int(np.ceil(gap.start_s / tsamp_s)), int(np.ceil(gap.stop_s / tsamp_s))
+    # a time that was written for the centre of a sample means that sample
+    start, stop = (np.ceil(t / tsamp_s - 1e-6) for t in (gap.start_s, gap.stop_s))
+    return int(start), int(stop)
 
 
 def recorded_pieces(config: SimulationConfig) -> list[tuple[int, int]]:
