@@ -23,7 +23,8 @@ from pipeline.readers.base import BaseReader, check_channels, check_tsamp, flag_
 from pipeline.readers.wcs import parse_wcs_text, psf_fwhm_px
 
 FORMAT = "slowburst-cube/1"
-_LAYOUT = "write the layout of slowburst-cube/1 (docs: file formats)"
+_LAYOUT = "write the layout of slowburst-cube/1"
+_CACHE_BYTES = 128 << 20
 
 
 class CubeReader(BaseReader):
@@ -45,10 +46,15 @@ class CubeReader(BaseReader):
         self._file = _open(self._where)
         try:
             self.header = _read_header(self._file, self._where)
+            self._image: Any = self._file["image"]
+            if self._image.compression is not None:
+                # else every block would unpack whole chunks again
+                self._file.close()
+                self._file = _open(self._where, _CACHE_BYTES)
+                self._image = self._file["image"]
         except BaseException:
             self._file.close()
             raise
-        self._image: Any = self._file["image"]
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         header = self.header
@@ -65,11 +71,11 @@ class CubeReader(BaseReader):
         self._file.close()
 
 
-def _open(where: str) -> h5py.File:
+def _open(where: str, cache_bytes: int = 0) -> h5py.File:
     if not Path(where).is_file():
         raise InputError(where, "file", "does not exist", "check the path")
     try:
-        return h5py.File(where, "r")
+        return h5py.File(where, "r", rdcc_nbytes=cache_bytes)
     except OSError as error:
         remedy = "copy the file again, or let its writer close it"
         raise InputError(where, "file", f"is no readable HDF5 ({error})", remedy) from error

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,10 +60,8 @@ class FitsSeriesReader(BaseReader):
     """
 
     def __init__(self, paths: Sequence[str | Path]) -> None:
-        snapshots = _one_polarisation([scan_snapshot(p) for p in select_images(paths)])
+        snapshots = _one_polarisation(_scan(select_images(paths)))
         first = snapshots[0]
-        for other in snapshots[1:]:
-            _check_same(first, other)
         freq = _channels(snapshots)
         grid = time_grid(snapshots)
         self._planes = _index(snapshots, freq, grid)
@@ -137,6 +136,18 @@ def read_plane(snapshot: Snapshot, plane: int) -> NDArray[np.float32]:
     if not image.any():
         image[:] = np.nan
     return image.reshape(snapshot.shape)
+
+
+def _scan(paths: list[Path]) -> list[Snapshot]:
+    """Scan all headers; they must show the same pixels of the sky."""
+    snapshots = [scan_snapshot(paths[0])]
+    first = snapshots[0]
+    for path in paths[1:]:
+        snapshot = scan_snapshot(path)
+        _check_same(first, snapshot)
+        # one copy of what is the same: there may be hundreds of thousands
+        snapshots.append(replace(snapshot, geometry=first.geometry, shape=first.shape))
+    return snapshots
 
 
 def _one_polarisation(snapshots: list[Snapshot]) -> list[Snapshot]:

@@ -138,7 +138,8 @@ def _single_or_error(
         return TimeGrid((day, float(seconds[0]) / _DAY_S), duration_s, 1, samples)
     gaps = np.diff(times)
     tsamp_s = float(np.median(gaps))
-    worst = int(np.abs(gaps / tsamp_s - np.rint(gaps / tsamp_s)).argmax())
+    off = np.abs(gaps / tsamp_s - np.rint(gaps / tsamp_s))
+    worst = int(np.flatnonzero(off > 0.99 * off.max())[0])
     late = snapshots[int(np.abs(seconds - times[worst + 1]).argmin())]
     problem = f"the times are on no regular grid: {gaps[worst]:.6g} s after its predecessor, "
     problem += f"the median is {tsamp_s:.6g} s"

@@ -15,7 +15,7 @@ _UNITS_MHZ = {"": 1e-6, "HZ": 1e-6, "KHZ": 1e-3, "MHZ": 1.0, "GHZ": 1e3}
 STOKES_I = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """One FITS image: where its planes are, when and at which frequencies.
 

@@ -113,6 +113,15 @@ def test_nan_and_infinity_are_flags(tmp_path):
     assert not np.isinf(block.data).any()
 
 
+def test_compressed_cubes(tmp_path):
+    path = tmp_path / "a.h5"
+    raw_cube(path, None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("image", data=SMALL, chunks=(3, 2, 5, 6), compression="gzip")
+    with CubeReader(path) as reader:
+        np.testing.assert_array_equal(reader.read(2, 7).data, SMALL[2:7])
+
+
 def test_nan_only_is_legal(tmp_path):
     image = np.full((3, 2, 2, 2), np.nan, np.float32)
     with CubeReader(raw_cube(tmp_path / "a.h5", image)) as reader:
