@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
-from pipeline.errors import InputError
 from pipeline.readers.cube import FORMAT
 from pipeline.readers.wcs import wcs_text
 
@@ -119,8 +118,8 @@ class CubeWriter:
 
         Raises
         ------
-        InputError
-            The file cannot be written (disk full).
+        OSError
+            The file, which it names, cannot be written (disk full).
         """
         stop = self.n_samples + len(data)
         self._image.resize(stop, axis=0)
@@ -134,7 +133,7 @@ class CubeWriter:
 
         Raises
         ------
-        InputError
+        OSError
             The last bytes cannot be written (disk full); nothing is left behind.
         """
         self._file.close()
@@ -154,9 +153,8 @@ class CubeWriter:
             self._disk.close()
         self._temporary.unlink(missing_ok=True)
 
-    def _cannot_write(self, error: OSError) -> InputError:
-        remedy = "free disk space or choose another --out"
-        return InputError(str(self.path), "file", f"cannot be written ({error.strerror})", remedy)
+    def _cannot_write(self, error: OSError) -> OSError:
+        return OSError(error.errno, error.strerror, str(self.path))
 
     def __enter__(self) -> Self:
         return self

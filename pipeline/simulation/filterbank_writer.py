@@ -13,7 +13,6 @@ from astropy.time import TimeDelta
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
-from pipeline.errors import InputError
 
 _LEVEL, _COUNTS_PER_SIGMA = 96.0, 16.0
 
@@ -69,9 +68,8 @@ class FilterbankWriter:
             self._file.close()
         self._temporary.unlink(missing_ok=True)
 
-    def _cannot_write(self, error: Exception) -> InputError:
-        remedy = "free disk space or choose another --out"
-        return InputError(str(self.path), "file", f"cannot be written ({error})", remedy)
+    def _cannot_write(self, error: OSError) -> OSError:
+        return OSError(error.errno, error.strerror, str(self.path))
 
     def __enter__(self) -> Self:
         return self

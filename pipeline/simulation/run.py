@@ -74,7 +74,9 @@ def simulate(
     Raises
     ------
     InputError
-        An impossible configuration, an occupied folder, or a full disk.
+        An impossible configuration or an occupied folder.
+    OSError
+        A file, which it names, cannot be written (disk full).
     """
     begun = time.perf_counter()
     seed = config.recording.seed if seed is None else seed
@@ -158,8 +160,7 @@ def _write_text(path: Path, text: str) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        problem = f"cannot be written ({error})"
-        raise InputError(str(path), "file", problem, "free disk space") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _summary(

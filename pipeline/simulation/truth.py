@@ -11,7 +11,6 @@ import astropy.units as u
 import numpy as np
 from astropy.table import Table
 
-from pipeline.errors import InputError
 from pipeline.simulation.scene import Scene
 
 _UNITS = {
@@ -106,8 +105,8 @@ def write_truth(scene: Scene, path: Path, meta: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    InputError
-        The file cannot be written.
+    OSError
+        The file, which it names, cannot be written.
     """
     table = truth_table(scene)
     table.meta.update(meta)
@@ -117,5 +116,4 @@ def write_truth(scene: Scene, path: Path, meta: Mapping[str, Any]) -> None:
         os.replace(temporary, path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        problem = f"cannot be written ({error})"
-        raise InputError(str(path), "file", problem, "free disk space") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
