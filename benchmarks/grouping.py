@@ -40,15 +40,16 @@ def table(rng: np.random.Generator, n: int, n_events: int, side: int) -> Detecti
     when = rng.integers(0, N_SAMPLES, n_events)[event]
     where = rng.integers(0, side, (2, n_events))[:, event] + rng.integers(-1, 2, (2, n))
     bright = rng.uniform(8, 200, n_events)[event]
+    snr = np.maximum(7, bright / np.sqrt(width)) + rng.exponential(0.5, n)
     return DetectionTable(
         start=when - rng.integers(0, width),
         width=width,
         dm=rng.uniform(0, 4000, n_events)[event] + rng.normal(0, 200, n),
-        i_dm=np.zeros(n),
+        i_dm=np.zeros(n, np.int64),
         y=where[0],
         x=where[1],
-        snr=np.maximum(7, bright / np.sqrt(width)) + rng.exponential(0.5, n),
-        sigma=np.ones(n),
+        snr=snr.astype(np.float32),
+        sigma=np.ones(n, np.float32),
     )
 
 

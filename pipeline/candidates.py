@@ -8,9 +8,10 @@ it into times, sky positions, flux densities and fluences.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from astropy import units as u
@@ -137,7 +138,8 @@ class DetectionTable:
     @classmethod
     def empty(cls) -> Self:
         """A table without rows."""
-        return cls(**{name: np.zeros(0, dtype) for name, dtype in _DTYPES.items()})
+        columns: dict[str, Any] = {name: np.zeros(0, dtype) for name, dtype in _DTYPES.items()}
+        return cls(**columns)
 
     @classmethod
     def concat(cls, tables: Sequence[DetectionTable]) -> Self:
@@ -181,8 +183,10 @@ def summarise_groups(table: DetectionTable, labels: NDArray[np.int64]) -> Groups
 
 def data_units(bunit: str) -> tuple[u.UnitBase, u.UnitBase]:
     """Units of flux and fluence for samples in `bunit` (none if it is no unit)."""
+    # FITS files in the wild write JY/BEAM.
+    name = re.sub("beam", "beam", re.sub("jy", "Jy", bunit, flags=re.I), flags=re.I)
     try:
-        unit = u.Unit(bunit) if bunit else u.dimensionless_unscaled
+        unit = u.Unit(name) if name else u.dimensionless_unscaled
     except ValueError:
         unit = u.dimensionless_unscaled
     # A fluence is that of a point source: "per beam" goes with the image, not with it.
@@ -258,9 +262,7 @@ def build_candidates(
     return Table(columns)
 
 
-def _column(
-    values: NDArray[np.float64], name: str, unit: u.UnitBase | None, form: str, text: str
-) -> Column:
+def _column(values: ArrayLike, name: str, unit: u.UnitBase | None, form: str, text: str) -> Column:
     return Column(np.asarray(values, float), name, unit=unit, format=form, description=text)
 
 

@@ -9,6 +9,7 @@ weights of its own; the official one is that of the detection.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,17 +85,17 @@ class Cutout:
     image: NDArray[np.float32]
     image_origin: tuple[int, int]
     peak_px: tuple[float, float]
-    light_curve_time_s: NDArray[np.float64]
+    light_curve_time_s: NDArray[np.floating]
     light_curve: NDArray[np.float32]
-    dm_axis: NDArray[np.float64]
-    dm_time_s: NDArray[np.float64]
+    dm_axis: NDArray[np.floating]
+    dm_time_s: NDArray[np.floating]
     dm_time_snr: NDArray[np.float32]
-    ladder_width_s: NDArray[np.float64]
+    ladder_width_s: NDArray[np.floating]
     ladder_snr: NDArray[np.float32]
-    spectrum_freq_mhz: NDArray[np.float64]
-    dispersed_time_s: NDArray[np.float64]
+    spectrum_freq_mhz: NDArray[np.floating]
+    dispersed_time_s: NDArray[np.floating]
     dispersed: NDArray[np.float32]
-    dedispersed_time_s: NDArray[np.float64]
+    dedispersed_time_s: NDArray[np.floating]
     dedispersed: NDArray[np.float32]
     pulse_spectrum: NDArray[np.float32]
     pulse_spectrum_error: NDArray[np.float32]
@@ -149,9 +150,9 @@ def _dm_axis(
     per_dm = delays_s(header.freq_mhz, 1.0).max() / header.tsamp_s
     half = 8.0 * detection.width / per_dm if per_dm > 0 else 1.0
     top = max(float(dm_grid.max()) if len(dm_grid) else 0.0, detection.dm, 1.0)
-    if len(dm_grid) > 1:
-        step = np.median(np.diff(np.unique(dm_grid)))
-        half = max(half, 4.0 * float(step))
+    steps = np.diff(np.unique(dm_grid))
+    if len(steps):
+        half = max(half, 4.0 * float(np.median(steps)))
     low, high = max(0.0, detection.dm - half), min(top, detection.dm + half)
     if high <= low:
         low, high = 0.0, top
@@ -302,7 +303,7 @@ def _spectra(
     at: int,
     n_box: int,
     settings: CutoutSettings,
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, Any]:
     """Dynamic spectra before and after dedispersion, and the spectrum of the pulse."""
     detection, header, window = sums.detection, sums.header, sums.window
     shift = boxes.shift(detection.dm)
@@ -313,7 +314,7 @@ def _spectra(
     # Bins about a quarter of the pulse show it without drowning it in noise.
     coarse = max(1, n_box // 4)
 
-    def display(lo: int, hi: int, moved: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
+    def display(lo: int, hi: int, moved: NDArray[np.int64]) -> tuple[Any, Any]:
         step = max(coarse, -(-(hi - lo) // settings.display_bins))
         first = lo + step * np.arange(max(1, (hi - lo) // step))
         rows = [
