@@ -1,1 +1,20 @@
 """The search engine: pure functions on arrays, state in, state out."""
+
+from __future__ import annotations
+
+from .config import SearchConfig
+from .detections import Detections
+from .plan import SearchPlan, make_plan
+from .search import finish, step
+from .state import SearchState, init
+
+__all__ = [
+    "Detections",
+    "SearchConfig",
+    "SearchPlan",
+    "SearchState",
+    "finish",
+    "init",
+    "make_plan",
+    "step",
+]

@@ -1,0 +1,189 @@
+"""Baseline and noise of every pixel, tracked frame by frame."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from .robust import median8, median8_of_chi2, sort8, trimmed8
+
+PRIOR_SAMPLES = 64.0
+"""Samples' worth of belief that a pixel is as noisy as the image on the whole."""
+
+PEDESTAL_MEMORY = 64
+"""Frames over which the spectrum of the pedestal is averaged."""
+
+
+class Tracker(NamedTuple):
+    """A tile's share of :class:`cerberus.state.Statistics`."""
+
+    pedestal: jax.Array
+    baseline: jax.Array
+    noise: jax.Array
+    alive: jax.Array
+    level_recent: jax.Array
+    level_kept: jax.Array
+    power_recent: jax.Array
+    power_kept: jax.Array
+
+
+class FrameMoments(NamedTuple):
+    """Sums of one frame of one tile about the pedestal.
+
+    Attributes
+    ----------
+    mean : (channel, pixel)
+        Weighted mean of each channel.
+    variance : (channel, pixel)
+        Weighted variance of a sample about that mean.
+    present : (channel, pixel) bool
+    level : (pixel,)
+        Weighted mean of all channels.
+    power, cross, weight : (pixel,)
+        Sums over time of s^2 / w, s and w, for the channel sums s of weight w.
+    n_times : (pixel,)
+        Times with data.
+    """
+
+    mean: jax.Array
+    variance: jax.Array
+    present: jax.Array
+    level: jax.Array
+    power: jax.Array
+    cross: jax.Array
+    weight: jax.Array
+    n_times: jax.Array
+
+
+def frame_moments(
+    x: jax.Array, ok: jax.Array, weight: jax.Array, channel_weight: jax.Array
+) -> FrameMoments:
+    """Moments of a frame.
+
+    Parameters
+    ----------
+    x : (time, channel, pixel)
+        Samples less the pedestal, 0 where not ``ok``.
+    ok : (time, channel, pixel) bool
+    weight : (time, channel)
+    channel_weight : (channel,)
+        Inverse noise variance of a sample of weight 1.
+    """
+    tiny = jnp.finfo(x.dtype).tiny
+    w = jnp.where(ok, weight[:, :, None], 0)
+    wx = w * x
+    s0, s1, s2 = jnp.sum(w, 0), jnp.sum(wx, 0), jnp.sum(wx * x, 0)
+    n = jnp.sum(ok, 0)
+    mean = s1 / jnp.maximum(s0, tiny)
+    variance = jnp.maximum(s2 - s1 * mean, 0) / jnp.maximum(n - 1, 1)
+    c0 = jnp.sum(w * channel_weight[None, :, None], 1)
+    c1 = jnp.sum(wx * channel_weight[None, :, None], 1)
+    total = jnp.sum(c0, 0)
+    return FrameMoments(
+        mean=mean,
+        variance=variance,
+        present=n > 1,
+        level=jnp.sum(c1, 0) / jnp.maximum(total, tiny),
+        power=jnp.sum(c1 * c1 / jnp.maximum(c0, tiny), 0),
+        cross=jnp.sum(c1, 0),
+        weight=total,
+        n_times=jnp.sum(c0 > 0, 0),
+    )
+
+
+def _push(
+    recent: jax.Array, kept: jax.Array, value: jax.Array, fresh: jax.Array, n: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Enter a frame's value; every eighth makes a median that is kept."""
+    slot, block = n % 8, (n // 8) % 8
+    index = jnp.arange(8)[:, None]
+    recent = jnp.where((index == slot) | fresh, value, recent)
+    kept = jnp.where(fresh, value, kept)
+    median = median8(recent)
+    closes = (slot == 7) & ((index == block) | (n == 7))
+    return recent, jnp.where(closes, median, kept)
+
+
+def _average(recent: jax.Array, kept: jax.Array, n: jax.Array, bias: float) -> jax.Array:
+    """Median of what there is for the first seven frames, trimmed mean of medians after."""
+    there = jnp.arange(8)[:, None] <= n
+    v = sort8(jnp.where(there, recent, jnp.inf))
+    m = jnp.minimum(n, 7)
+    low, high = (sum(jnp.where(k == i, v[i], 0) for i in range(8)) for k in (m // 2, (m + 1) // 2))
+    return jnp.where(n < 7, 0.5 * (low + high), trimmed8(kept) / bias)
+
+
+def track(
+    old: Tracker,
+    m: FrameMoments,
+    n_frames: jax.Array,
+    channel_count: jax.Array,
+    channel_weight: jax.Array,
+    good: jax.Array,
+    n_samples: int,
+) -> Tracker:
+    """Tracker after a frame.
+
+    Parameters
+    ----------
+    old : Tracker
+    m : FrameMoments
+        About ``old.pedestal``.
+    n_frames : () int32
+        Good frames before this one.
+    channel_count : (channel,) int32
+        Good frames before this one in which each channel had data.
+    channel_weight : (channel,)
+    good : () bool
+        Whether the frame holds enough data to learn from.
+    n_samples : int
+        Samples in a frame.
+    """
+    has = m.n_times > 0
+    fresh = has & ~old.alive
+    update = good | fresh
+    level = jnp.where(has, old.baseline + m.level, old.baseline)
+    recent, kept = _push(old.level_recent, old.level_kept, level, fresh, n_frames)
+    baseline = _average(recent, kept, n_frames, 1.0)
+    baseline = jnp.where(update & (old.alive | has), baseline, old.baseline)
+    shift = baseline - old.baseline
+
+    # Scatter about the *new* baseline, so that a level that was lost counts as noise.
+    power = m.power - 2 * shift * m.cross + shift * shift * m.weight
+    power = jnp.where(has, power / jnp.maximum(m.n_times, 1), old.noise**2)
+    # Two frames cannot outvote a pulse in one of them; the image on the whole can.
+    ceiling = jnp.where(n_frames < 2, 1 + 4 * (2 / n_samples) ** 0.5, jnp.inf)
+    power = jnp.minimum(power, ceiling)
+    p_recent, p_kept = _push(old.power_recent, old.power_kept, power, fresh, n_frames)
+    seen = jnp.minimum(n_frames + 1, 64) * float(n_samples)
+    variance = _average(p_recent, p_kept, n_frames, median8_of_chi2(n_samples))
+    variance = (PRIOR_SAMPLES + seen * variance) / (PRIOR_SAMPLES + seen)
+    noise = jnp.where(update & (old.alive | has), jnp.sqrt(variance), old.noise)
+
+    # The shape of the spectrum follows slowly; its weighted mean is the baseline.
+    rate = 1 / jnp.minimum(channel_count + 1, PEDESTAL_MEMORY)[:, None]
+    rate = jnp.where(fresh, 1.0, rate)
+    bound = 5 / jnp.sqrt(jnp.maximum(channel_weight, 1e-30) * n_samples)[:, None]
+    shape = jnp.where(m.present, m.mean - m.level, 0)
+    shape = jnp.where(rate == 1, shape, jnp.clip(shape, -bound, bound)) * rate
+    w = channel_weight[:, None] * m.present
+    shape = jnp.where(
+        m.present, shape - jnp.sum(w * shape, 0) / jnp.maximum(jnp.sum(w, 0), 1e-30), 0
+    )
+    pedestal = old.pedestal + shift + jnp.where(update, shape, 0)
+
+    def keep(new: jax.Array, before: jax.Array) -> jax.Array:
+        return jnp.where(update, new, before)
+
+    return Tracker(
+        pedestal=pedestal,
+        baseline=baseline,
+        noise=noise,
+        alive=old.alive | has,
+        level_recent=keep(recent, old.level_recent),
+        level_kept=keep(kept, old.level_kept),
+        power_recent=keep(p_recent, old.power_recent),
+        power_kept=keep(p_kept, old.power_kept),
+    )

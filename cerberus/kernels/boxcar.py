@@ -1,0 +1,131 @@
+"""Sums over boxcars of a ladder of widths, and the best trial at each time and pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One width of a ladder level and the DM trials that it is matched with.
+
+    Attributes
+    ----------
+    width : int
+        Boxcar width in samples of the level.
+    stride : int
+        Every ``stride``-th of the level's DM rows is a trial.
+    n_rows : int
+        Number of those rows.
+    """
+
+    width: int
+    stride: int
+    n_rows: int
+
+
+def boxcar_sums(z: jax.Array, rungs: Sequence[Rung]) -> list[jax.Array]:
+    """Running sums of each rung's width over its rows.
+
+    Parameters
+    ----------
+    z : (row, time, pixel)
+    rungs : sequence of Rung
+        Strides are powers of two that do not fall as widths grow.
+
+    Returns
+    -------
+    list of (n_rows, time - width + 1, pixel)
+        Element (r, t) sums z[r * stride, t : t + width].
+
+    Notes
+    -----
+    A width is put together from power-of-two widths, so the cost is one or two
+    additions a rung and rounding stays that of a pairwise sum: nothing accumulates.
+    """
+    powers: dict[int, tuple[int, jax.Array]] = {1: (1, z)}
+
+    def rows(width: int, stride: int) -> jax.Array:
+        """Sum over ``width``, at the rows of ``stride`` or finer, then thinned."""
+        if width not in powers:
+            half = rows(width // 2, stride)
+            n = half.shape[1] - width // 2
+            powers[width] = (stride, half[:, :n] + half[:, width // 2 : width // 2 + n])
+        have, sums = powers[width]
+        return sums[:: stride // have]
+
+    out = []
+    for rung in rungs:
+        n = z.shape[1] - rung.width + 1
+        total, covered = None, 0
+        while covered < rung.width:
+            piece = 1 << ((rung.width - covered).bit_length() - 1)
+            part = rows(piece, rung.stride)[:, covered : covered + n]
+            total = part if total is None else total + part
+            covered += piece
+        out.append(total)
+    return out
+
+
+def best_trial(
+    sums: Sequence[jax.Array], scales: Sequence[jax.Array]
+) -> tuple[jax.Array, jax.Array]:
+    """Largest ``sum * scale`` over all rungs and rows.
+
+    Parameters
+    ----------
+    sums : list of (n_rows, time, pixel)
+    scales : list of (n_rows, time, pixel or 1)
+        What turns a sum into S/N; 0 where the trial holds no data.
+
+    Returns
+    -------
+    best : (time, pixel) float32
+    i_rung : (time, pixel) int32
+        The narrowest rung that reaches it.
+    """
+    best, i_rung = None, None
+    for i, (total, scale) in enumerate(zip(sums, scales, strict=True)):
+        top = jnp.max(total * scale, axis=0)
+        if best is None:
+            best, i_rung = top, jnp.zeros(top.shape, jnp.int32)
+        else:
+            i_rung = jnp.where(top > best, i, i_rung)
+            best = jnp.maximum(top, best)
+    return best, i_rung
+
+
+def locate_trial(
+    sums: Sequence[jax.Array],
+    scales: Sequence[jax.Array],
+    weights: Sequence[jax.Array],
+    best: jax.Array,
+    i_rung: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    """Row and mean flux of the trial that :func:`best_trial` chose.
+
+    Returns
+    -------
+    i_row : (time, pixel) int32
+        Index among the rung's rows.
+    flux : (time, pixel) float32
+        Weighted mean over the boxcar.
+    """
+    i_row = jnp.zeros(best.shape, jnp.int32)
+    flux = jnp.zeros(best.shape, best.dtype)
+    for i, (total, scale, weight) in enumerate(zip(sums, scales, weights, strict=True)):
+        n = total.shape[0]
+        index = lax.broadcasted_iota(jnp.int32, total.shape, 0)
+        row = jnp.min(jnp.where(total * scale == best, index, n), axis=0)
+        mean = total / jnp.maximum(weight, jnp.finfo(total.dtype).tiny)
+        at_row = jnp.sum(jnp.where(index == row, mean, 0), axis=0)
+        here = i_rung == i
+        # A recomputed product may differ in its last bit: then the nearest row stands.
+        i_row = jnp.where(here, jnp.minimum(row, n - 1), i_row)
+        flux = jnp.where(here, at_row, flux)
+    return i_row, flux

@@ -1,0 +1,338 @@
+"""From a question to the trials that answer it, with the loss that is left.
+
+The DM grid is uniform in dispersion delay and the boxcar ladder is one ladder, both
+spaced so that a pulse between two trials loses at most ``max_loss`` on each axis:
+
+* a top-hat of width w smeared by a delay error e keeps 1 - e / (4 w), so the step in
+  delay across the band is 8 w L (half a sample for one-sample pulses, L = 1/16);
+* between neighbouring widths a < b the worst pulse keeps (a / b)^(1/4);
+* a boxcar started every D samples keeps 1 - D / (2 w), so D is w / 8 for L = 1/16 and
+  the data are decimated as the widths grow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .config import SearchConfig
+from .kernels.boxcar import Rung
+from .kernels.dedisperse import DedispersionTree, build_tree
+
+WINDOW = 256
+"""Entries of the baseline window of a decimated level (at least)."""
+
+BATCH = 32
+"""Entries of a decimated level that are searched at a time (at least)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One decimation of the ladder.
+
+    Attributes
+    ----------
+    decimation : int
+        Samples in an entry of the level.
+    rungs : tuple of Rung
+        Widths in entries, and the rows each is matched with.
+    dm_rows : (row,) int
+        The plan's DM trial of each row.
+    batch, window : int
+        Entries searched at once, and entries of the baseline around them.
+    """
+
+    decimation: int
+    rungs: tuple[Rung, ...]
+    dm_rows: NDArray[np.int64]
+    batch: int
+    window: int
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Boxcar widths in samples."""
+        return tuple(r.width * self.decimation for r in self.rungs)
+
+    @property
+    def n_trials(self) -> int:
+        return sum(r.n_rows for r in self.rungs)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchPlan:
+    """Everything about a search that does not depend on the data.
+
+    Attributes
+    ----------
+    config : SearchConfig
+    dm_pc_cm3 : (trial,) float64
+    delays : (trial, channel) int
+        Delay of each channel after the highest, in samples.
+    tree : DedispersionTree
+    max_delay : int
+    frame : int
+        Samples per internal frame.
+    tile, n_tiles : int
+        Pixels a tile, and tiles in the image (the last one padded).
+    levels : tuple of Level
+        ``levels[0]`` runs at full rate, each of the others at twice the decimation.
+    beam_reach, peak_margin : int
+        Reach of a local maximum in pixels and in entries of its level.
+    """
+
+    config: SearchConfig
+    dm_pc_cm3: NDArray[np.float64]
+    delays: NDArray[np.int64]
+    tree: DedispersionTree = field(repr=False)
+    max_delay: int
+    frame: int
+    tile: int
+    n_tiles: int
+    levels: tuple[Level, ...]
+    beam_reach: int
+    peak_margin: int = 4
+
+    @property
+    def n_channels(self) -> int:
+        return len(self.config.freq_mhz)
+
+    @property
+    def n_pixels(self) -> int:
+        ny, nx = self.config.shape
+        return ny * nx
+
+    @property
+    def n_padded(self) -> int:
+        return self.n_tiles * self.tile
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Every boxcar width of the ladder, in samples."""
+        return tuple(w for level in self.levels for w in level.widths)
+
+    @property
+    def n_trials(self) -> int:
+        """Pairs of DM and width."""
+        return sum(level.n_trials for level in self.levels)
+
+    @property
+    def delay_per_dm(self) -> float:
+        """Delay across the band in samples for each pc cm^-3."""
+        return float(band_delay(self.config, 1.0).max())
+
+    def trial_dms(self, level: int, rung: int) -> NDArray[np.float64]:
+        """DMs that one rung of one level is matched with."""
+        rows = self.levels[level].dm_rows
+        return self.dm_pc_cm3[rows[:: self.levels[level].rungs[rung].stride]]
+
+    @property
+    def latency_samples(self) -> tuple[int, ...]:
+        """Samples from the end of a pulse to its report, at most, for each level."""
+        out = []
+        for level in self.levels:
+            lag = level.window // 2 + 2 * level.batch if level.decimation > 1 else 0
+            out.append(lag * level.decimation + self.max_delay + self.frame)
+        return tuple(out)
+
+    @property
+    def state_bytes(self) -> int:
+        """Memory of the state on the device."""
+        n, config = self.n_padded, self.config
+        per_pixel = (self.max_delay + self.frame) * self.n_channels + self.n_channels + 40
+        history = len(self.levels[0].dm_rows[:: _shared_stride(self.levels[0])])
+        history *= self.levels[0].rungs[-1].width - 1
+        rings = sum(len(v.dm_rows) * v.window for v in self.levels[1:])
+        margins = sum(6 * self.peak_margin for _ in self.levels)
+        flagged = 1.5 if config.pixel_weights else 1.0
+        per_pixel += int((history + rings) * flagged) + margins
+        return 4 * n * per_pixel
+
+
+def band_delay(config: SearchConfig, dm: float) -> NDArray[np.float64]:
+    """Delay of every channel after the highest one, in samples."""
+    freq = np.asarray(config.freq_mhz, float)
+    inverse = freq**-2.0
+    return dm * config.dispersion_constant * (inverse - inverse.min()) / config.tsamp_s
+
+
+def _check(config: SearchConfig) -> None:
+    freq = np.asarray(config.freq_mhz, float)
+    if freq.ndim != 1 or freq.size == 0 or not np.all(np.isfinite(freq) & (freq > 0)):
+        raise ValueError("freq_mhz: channel centres must be positive and finite")
+    if len(np.unique(freq)) != freq.size:
+        raise ValueError("freq_mhz: two channels have the same centre")
+    for name in ("tsamp_s", "max_width_s", "threshold", "dispersion_constant"):
+        value = getattr(config, name)
+        if not (np.isfinite(value) and value > 0):
+            raise ValueError(f"{name}: must be positive and finite, got {value}")
+    if not (np.isfinite(config.dm_max) and config.dm_max >= 0):
+        raise ValueError(f"dm_max: must be 0 or more pc/cc, got {config.dm_max}")
+    if config.max_width_s < config.tsamp_s:
+        raise ValueError(
+            f"max_width_s: {config.max_width_s} s is shorter than one sample ({config.tsamp_s} s)"
+        )
+    if not 0 < config.max_loss <= 0.2:
+        raise ValueError(f"max_loss: must be above 0 and at most 0.2, got {config.max_loss}")
+    if min(config.shape) < 1:
+        raise ValueError(f"shape: must be at least 1 x 1 pixels, got {config.shape}")
+    if config.n_samples is not None and config.n_samples < 1:
+        raise ValueError(f"n_samples: the recording is empty ({config.n_samples} samples)")
+    if config.max_detections < 1:
+        raise ValueError(f"max_detections: must be 1 or more, got {config.max_detections}")
+    for name in ("frame", "tile"):
+        value = getattr(config, name)
+        if value is not None and value < 1:
+            raise ValueError(f"{name}: must be 1 or more, got {value}")
+
+
+def _octave(first: int, ratio: float) -> list[int]:
+    """Fewest geometric widths from ``first`` to twice it with steps within ``ratio``."""
+    for count in range(1, first + 1):
+        widths = [round(first * 2 ** (j / count)) for j in range(count + 1)]
+        if all(b <= a * ratio for a, b in zip(widths, widths[1:], strict=False)):
+            return widths[:-1]
+    return list(range(first, 2 * first))
+
+
+def width_ladder(max_width: int, max_loss: float) -> list[list[int]]:
+    """Boxcar widths of each level, in entries of that level.
+
+    Parameters
+    ----------
+    max_width : int
+        Widest pulse in samples.
+    max_loss : float
+
+    Returns
+    -------
+    list of list of int
+        Level k has entries of 2**k samples.
+    """
+    ratio = (1 - max_loss) ** -4
+    first = 1 << math.ceil(math.log2(1 / (2 * max_loss)))
+    octave = _octave(first, ratio)
+    fine, width = [1], 1
+    while fine[-1] < first:
+        width = min(max(width + 1, math.floor(width * ratio)), first)
+        fine.append(width)
+    levels = [fine[:-1] + octave]
+    while levels[-1][-1] * 2 ** (len(levels) - 1) < max_width:
+        if first * 2 ** len(levels) * 2 > max_width * ratio:
+            break
+        levels.append(list(octave))
+    last = 2 ** (len(levels) - 1)
+    top = max(1, round(max_width / last))
+    widths = levels[-1]
+    while widths[-1] < top:
+        widths.append(min(top, math.floor(widths[-1] * ratio)))
+    levels[-1] = [*(w for w in widths if w < top), top]
+    return levels
+
+
+def _strides(widths: list[int], decimation: int, step: float, max_loss: float) -> list[int]:
+    """Power-of-two stride through the finest DM grid that each width allows."""
+    out = []
+    for width in widths:
+        allowed = 8 * max_loss * width * decimation / step
+        out.append(1 << max(0, math.floor(math.log2(allowed) + 1e-9)))
+    return out
+
+
+def _rows(n_grid: int, stride: int) -> int:
+    """Trials that keep every delay within half a stride of one of them."""
+    return math.ceil((n_grid - 1) / stride - 0.5) + 1
+
+
+def _shared_stride(level: Level) -> int:
+    """Finest stride of a rung wider than one sample: what history has to be kept at."""
+    return next((r.stride for r in level.rungs if r.width > 1), 1)
+
+
+def make_plan(config: SearchConfig) -> SearchPlan:
+    """Choose the trials, the frame and the tiles.
+
+    Parameters
+    ----------
+    config : SearchConfig
+
+    Returns
+    -------
+    SearchPlan
+
+    Raises
+    ------
+    ValueError
+        Naming the argument and its value.
+    """
+    _check(config)
+    widest = int(config.max_width_s / config.tsamp_s + 1e-6)
+    if config.n_samples is not None:
+        widest = min(widest, max(1, config.n_samples // 4))
+    ladder = width_ladder(widest, config.max_loss)
+
+    span = float(band_delay(config, config.dm_max).max())
+    step = 8 * config.max_loss
+    strides = [_strides(w, 2**k, step, config.max_loss) for k, w in enumerate(ladder)]
+    # The grid ends on a trial of every full-rate rung, so rows are plain slices of it.
+    n_grid = math.ceil(span / step - 1e-9) + 1
+    block = min(strides[0][-1], 1 << max(0, math.ceil(math.log2(max(n_grid - 1, 1)))))
+    strides[0] = [min(s, block) for s in strides[0]]
+    n_grid = 1 + block * math.ceil((n_grid - 1) / block)
+    per_dm = float(band_delay(config, 1.0).max())
+    dms = np.arange(n_grid) * step / per_dm if per_dm > 0 and n_grid > 1 else np.zeros(1)
+    delays = np.rint(dms[:, None] * band_delay(config, 1.0)[None, :]).astype(np.int64)
+
+    tile, n_tiles = _tiling(config)
+    frame = config.frame or _frame_length(config, int(delays.max()), ladder)
+    levels = []
+    for k, (widths, stride) in enumerate(zip(ladder, strides, strict=True)):
+        rows = np.arange(n_grid) if k == 0 else _level_rows(n_grid, stride[0])
+        rungs = []
+        for width, s in zip(widths, stride, strict=True):
+            s = s if k == 0 else max(1, min(s // stride[0], _last_power(len(rows))))
+            rungs.append(Rung(width, s, len(rows[::s])))
+        batch = max(BATCH, frame >> k) if k else frame
+        levels.append(Level(1 << k, tuple(rungs), rows, batch, max(WINDOW, 4 * batch)))
+    return SearchPlan(
+        config=config,
+        dm_pc_cm3=dms,
+        delays=delays,
+        tree=build_tree(delays),
+        max_delay=int(delays.max()),
+        frame=frame,
+        tile=tile,
+        n_tiles=n_tiles,
+        levels=tuple(levels),
+        beam_reach=min(max(1, round(config.beam_fwhm_px / 2)), max(config.shape) - 1),
+    )
+
+
+def _last_power(n: int) -> int:
+    return 1 << (n.bit_length() - 1)
+
+
+def _level_rows(n_grid: int, stride: int) -> NDArray[np.int64]:
+    return np.minimum(np.arange(_rows(n_grid, stride)) * stride, n_grid - 1)
+
+
+def _tiling(config: SearchConfig) -> tuple[int, int]:
+    """Pixels a tile: what stays in a core's cache with all its trials."""
+    n_pixels = config.shape[0] * config.shape[1]
+    tile = config.tile or min(512, -(-n_pixels // 8) * 8 if n_pixels > 8 else n_pixels)
+    return tile, -(-n_pixels // tile)
+
+
+def _frame_length(config: SearchConfig, max_delay: int, ladder: list[list[int]]) -> int:
+    """Samples a frame, a power of two: long enough that carried history is cheap.
+
+    A frame must hold the full-rate boxcars' history and a good part of the dispersion
+    delay; very large images take short frames to bound the memory of a block.
+    """
+    n_pixels = config.shape[0] * config.shape[1]
+    wanted = max(64 if n_pixels <= 512**2 else 16, ladder[0][-1], min(max_delay, 1024))
+    if n_pixels * len(config.freq_mhz) < 4096:
+        wanted = max(wanted, 1024)
+    return 1 << math.ceil(math.log2(wanted))

@@ -1,0 +1,583 @@
+"""The streaming search: one kernel for recorded, streamed and injected data.
+
+``step`` re-cuts whatever it is given into internal frames, so the result does not depend
+on the blocks. A frame is searched tile by tile of pixels:
+
+1. moments of the new samples update baseline and noise of every pixel (``baseline``);
+2. samples less the pedestal, weighted by inverse variance, are dedispersed (``dedisperse``);
+3. boxcars of the full-rate level give the best S/N at each time and pixel (``boxcar``);
+4. sums for the decimated levels enter their rings (``levels``), with the baseline added
+   back: a wide boxcar is measured against a window centred on it, not against a running
+   baseline that has already followed the pulse;
+5. local maxima leave the device (``peaks``).
+
+Every decimated level is searched when the centre of its window has a full batch, so at
+most one besides the first is due in a frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from .detections import Detections
+from .kernels.baseline import Tracker, frame_moments, track
+from .kernels.boxcar import best_trial, boxcar_sums, locate_trial
+from .kernels.dedisperse import dedisperse
+from .levels import (
+    add_entries,
+    calibrated,
+    clear_entries,
+    evaluate,
+    put_entries,
+    rung_scales,
+    sampled,
+)
+from .peaks import report
+from .plan import SearchPlan
+from .state import Maps, Ring, SearchState, Statistics, init
+
+_TINY = 1e-30
+
+
+class _Shared(NamedTuple):
+    """What all tiles of a frame have in common."""
+
+    weight: jax.Array  # (time, channel) of the tail and the frame, inverse variance
+    frame_weight: jax.Array  # (time, channel) of the frame, as given
+    channel_weight: jax.Array  # (channel,)
+    trial_weight: jax.Array  # (dm, time, 1)
+    history: jax.Array  # (row, history + time, 1)
+    sums: tuple[jax.Array, ...]  # weight under every full-rate boxcar
+    scales: tuple[jax.Array, ...]  # what makes S/N of them
+    good: jax.Array
+
+
+def _history_rows(plan: SearchPlan) -> int:
+    return plan.levels[0].rungs[1].stride if len(plan.levels[0].rungs) > 1 else 1
+
+
+def _full_rate_sums(plan: SearchPlan, z: jax.Array, extended: jax.Array) -> list[jax.Array]:
+    """Sums under the full-rate boxcars that end at each sample of the frame.
+
+    Parameters
+    ----------
+    z : (dm, time, pixel)
+        Dedispersed samples of the frame, for one-sample boxcars.
+    extended : (row, history + time, pixel)
+        The rows that wider boxcars use, with the samples before the frame.
+    """
+    rungs, stride = plan.levels[0].rungs, _history_rows(plan)
+    keep = rungs[-1].width - 1
+    if len(rungs) == 1:
+        return [z]
+    wide = [replace(r, stride=r.stride // stride) for r in rungs[1:]]
+    sums = [z]
+    for rung, total in zip(wide, boxcar_sums(extended, wide), strict=True):
+        first = keep + 1 - rung.width
+        sums.append(total[:, first : first + z.shape[1]])
+    return sums
+
+
+def _extend(plan: SearchPlan, history: jax.Array, z: jax.Array) -> jax.Array:
+    return jnp.concatenate([history, z[:: _history_rows(plan)]], axis=1)
+
+
+def _prime(plan: SearchPlan, stats: Statistics, x: jax.Array, w: jax.Array) -> Statistics:
+    """Pedestal and noise of channels that have data for the first time."""
+    new = (stats.channel_count == 0) & jnp.any(w > 0, axis=0)
+
+    def estimate(stats: Statistics) -> Statistics:
+        ok = jnp.isfinite(x) & (w > 0)[:, :, None]
+        n = jnp.sum(ok, 0)
+        mean = jnp.sum(jnp.where(ok, x, 0), 0) / jnp.maximum(n, 1)
+        square = jnp.where(ok, (x - mean) ** 2 * w[:, :, None], 0)
+        variance = jnp.where(n > 1, jnp.sum(square, 0) / jnp.maximum(n - 1, 1), jnp.nan)
+        typical = jnp.nan_to_num(jnp.nanmedian(variance, axis=1))
+        tiled = mean.reshape(plan.n_channels, plan.n_tiles, plan.tile).transpose(1, 0, 2)
+        channel_variance = jnp.where(new, typical, stats.channel_variance)
+        pedestal = jnp.where(new[:, None], tiled, stats.pedestal)
+        inverse = jnp.where(channel_variance > 0, 1 / jnp.maximum(channel_variance, _TINY), 0)
+        level = jnp.einsum("c,tcp->tp", inverse, pedestal) / jnp.maximum(jnp.sum(inverse), _TINY)
+        return stats._replace(
+            channel_variance=channel_variance,
+            pedestal=pedestal,
+            baseline=jnp.where(stats.alive, stats.baseline, level),
+        )
+
+    return lax.cond(jnp.any(new), estimate, lambda s: s, stats)
+
+
+def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
+    stats, level = state.statistics, plan.levels[0]
+    variance = stats.channel_variance
+    channel_weight = jnp.where(variance > 0, 1 / jnp.maximum(variance, _TINY), 0)
+    weight = jnp.concatenate([state.tail_weight, w]) * channel_weight
+    trial_weight = dedisperse(plan.tree, weight.T[:, :, None], plan.frame)
+    history = _extend(plan, state.history_weight[:, :, None], trial_weight)
+    sums = _full_rate_sums(plan, trial_weight, history)
+    n = stats.n_frames
+    seen = jnp.sum(w * channel_weight)
+    nominal = plan.frame * jnp.sum(channel_weight)
+    good = (seen > 0) & ((seen >= 0.25 * nominal) | (n == 0))
+    scales = []
+    for rung, total, v in zip(
+        level.rungs, sums, rung_scales(level, state.calibration[0][0]), strict=True
+    ):
+        # Variance of a boxcar less its baseline: part of the mean for the first frames,
+        # apart from it (and 1.3 times noisier than a mean) once medians are used.
+        early = 1 - rung.width / ((n + 1.0) * plan.frame)
+        late = 1 + 1.3 * rung.width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
+        factor = jnp.where(n < 8, early, late)
+        usable = (total > 0) & (factor > 0.5)
+        scales.append(jnp.where(usable, v / jnp.sqrt(jnp.maximum(total * factor, _TINY)), 0))
+    return _Shared(
+        weight=weight,
+        frame_weight=w,
+        channel_weight=channel_weight,
+        trial_weight=trial_weight,
+        history=history,
+        sums=tuple(sums),
+        scales=tuple(scales),
+        good=good,
+    )
+
+
+class _TileSearch(NamedTuple):
+    """Results of a tile that both kinds of weights give."""
+
+    maps: Maps
+    moments: jax.Array
+    history: jax.Array
+    history_deficit: jax.Array
+    entries: tuple[jax.Array, ...]
+    deficits: tuple[jax.Array | None, ...]
+
+
+def _score(
+    plan: SearchPlan,
+    z: jax.Array,
+    extended: jax.Array,
+    scales: list[jax.Array],
+    weights: list[jax.Array],
+    inverse_noise: jax.Array,
+) -> tuple[Maps, jax.Array]:
+    """Best S/N of the full-rate level, located where it passes the threshold."""
+    sums = _full_rate_sums(plan, z, extended)
+    best, rung = best_trial(sums, scales)
+    snr = best * inverse_noise
+
+    def located(_: None) -> tuple[jax.Array, jax.Array]:
+        row, flux = locate_trial(sums, scales, weights, best, rung)
+        return (rung << 16) | row, flux
+
+    def unlocated(_: None) -> tuple[jax.Array, jax.Array]:
+        return jnp.zeros(snr.shape, jnp.int32), jnp.zeros(snr.shape, snr.dtype)
+
+    found = jnp.max(snr) >= plan.config.threshold
+    trial, flux = lax.cond(found, located, unlocated, None)
+    return Maps(snr, trial, flux), sampled(plan, plan.levels[0], sums, scales, inverse_noise)
+
+
+def _search_tile(
+    plan: SearchPlan,
+    shared: _Shared,
+    x: jax.Array,
+    tracker: Tracker,
+    history: jax.Array,
+    history_deficit: jax.Array,
+    flagged: jax.Array,
+) -> _TileSearch:
+    """Dedisperse and match one tile.
+
+    Parameters
+    ----------
+    x : (time, channel, pixel)
+        Tail and frame.
+    flagged : () bool
+        Whether pixels of the tile have flags of their own, now or under a boxcar.
+    """
+    ok = jnp.isfinite(x) & (shared.weight > 0)[:, :, None]
+    residual = jnp.where(ok, x - tracker.pedestal, 0) * shared.weight[:, :, None]
+    z = dedisperse(plan.tree, residual.transpose(1, 0, 2), plan.frame)
+    extended = _extend(plan, history, z)
+    keep = history.shape[1]
+    inverse_noise = jnp.where(
+        tracker.alive & (tracker.noise > 0), 1 / jnp.maximum(tracker.noise, _TINY), 0
+    )
+    baseline = tracker.baseline
+    no_deficits = (None,) * (len(plan.levels) - 1)
+
+    def plain(_: None) -> _TileSearch:
+        maps, moments = _score(
+            plan, z, extended, list(shared.scales), list(shared.sums), inverse_noise
+        )
+        entries = tuple(
+            add_entries(level, z + shared.trial_weight * baseline) for level in plan.levels[1:]
+        )
+        deficits = (
+            tuple(jnp.zeros_like(e) for e in entries) if plan.config.pixel_weights else no_deficits
+        )
+        return _TileSearch(
+            maps,
+            moments,
+            extended[:, extended.shape[1] - keep :],
+            jnp.zeros_like(history_deficit),
+            entries,
+            deficits,
+        )
+
+    def with_flags(_: None) -> _TileSearch:
+        w = jnp.where(ok, shared.weight[:, :, None], 0)
+        trial_weight = dedisperse(plan.tree, w.transpose(1, 0, 2), plan.frame)
+        before = shared.history[:, :keep] - history_deficit
+        extended_weight = _extend(plan, before, trial_weight)
+        sums = _full_rate_sums(plan, trial_weight, extended_weight)
+        scales = []
+        for own, total, scale in zip(sums, shared.sums, shared.scales, strict=True):
+            # Less weight, less signal: the scale of the shared sums, renormalised.
+            # A sum of what is left after cancellation is no weight.
+            present = own > 1e-4 * total
+            ratio = jnp.sqrt(total / jnp.where(present, own, 1))
+            scales.append(jnp.where(present, scale * ratio, 0))
+        maps, moments = _score(plan, z, extended, scales, sums, inverse_noise)
+        entries = tuple(
+            add_entries(level, z + trial_weight * baseline) for level in plan.levels[1:]
+        )
+        missing = shared.trial_weight - trial_weight
+        deficits = tuple(add_entries(level, missing) for level in plan.levels[1:])
+        n = extended.shape[1] - keep
+        return _TileSearch(
+            maps,
+            moments,
+            extended[:, n:],
+            (shared.history - extended_weight)[:, n:],
+            entries,
+            deficits,
+        )
+
+    if not plan.config.pixel_weights:
+        return plain(None)
+    return lax.cond(flagged, with_flags, plain, None)
+
+
+def _tracker(stats: Statistics, i: jax.Array) -> Tracker:
+    return Tracker(
+        *(lax.dynamic_index_in_dim(getattr(stats, f), i, 0, False) for f in Tracker._fields)
+    )
+
+
+def _flag_horizon(plan: SearchPlan) -> int:
+    """Frames for which a flagged sample can still be under a boxcar or in a window."""
+    samples = max(v.window * v.decimation if v.decimation > 1 else 0 for v in plan.levels)
+    return (samples + plan.max_delay) // plan.frame + 4
+
+
+def _put(array: jax.Array, tile: jax.Array, i: jax.Array) -> jax.Array:
+    return lax.dynamic_update_index_in_dim(array, tile.astype(array.dtype), i, 0)
+
+
+class _Learned(NamedTuple):
+    """What a pass over the tiles learns before anything is searched.
+
+    Attributes
+    ----------
+    statistics : Statistics
+    variance : (2, channel)
+        Sum over pixels of the channels' variances, and how many.
+    """
+
+    statistics: Statistics
+    variance: jax.Array
+
+
+def _learn(
+    plan: SearchPlan, stats: Statistics, shared: _Shared, x: jax.Array, n_tiles: jax.Array
+) -> _Learned:
+    """Update baseline and noise of every pixel with a frame.
+
+    A loop of its own: fused into the search, XLA would work out a pixel's statistics
+    again for each of its samples.
+    """
+    weight = shared.frame_weight
+
+    def body(i: jax.Array, c: _Learned) -> _Learned:
+        new = lax.dynamic_slice_in_dim(x, i * plan.tile, plan.tile, axis=2)
+        tracker = _tracker(c.statistics, i)
+        ok = jnp.isfinite(new) & (weight > 0)[:, :, None]
+        residual = jnp.where(ok, new - tracker.pedestal, 0)
+        moments = frame_moments(residual, ok, weight, shared.channel_weight)
+        tracker = track(
+            tracker,
+            moments,
+            stats.n_frames,
+            stats.channel_count,
+            shared.channel_weight,
+            shared.good,
+            plan.frame,
+        )
+        # Excess over four times the pooled variance is a pulse or interference.
+        bound = 4 * stats.channel_variance[:, None]
+        variance = jnp.where(moments.present, jnp.minimum(moments.variance, bound), 0)
+        pooled = jnp.stack([jnp.sum(variance, 1), jnp.sum(moments.present, 1)])
+        arrays = {
+            f: _put(getattr(c.statistics, f), getattr(tracker, f), i) for f in Tracker._fields
+        }
+        return _Learned(c.statistics._replace(**arrays), c.variance + pooled)
+
+    start = _Learned(stats, jnp.zeros((2, plan.n_channels), jnp.float32))
+    return lax.fori_loop(0, n_tiles, body, start)
+
+
+class _Carry(NamedTuple):
+    """What the search of the tiles changes in place."""
+
+    history: jax.Array
+    history_deficit: jax.Array
+    flagged: jax.Array
+    rings: tuple[Ring, ...]
+    maps: Maps
+    moments: jax.Array
+
+
+def _frame(
+    plan: SearchPlan, state: SearchState, x: jax.Array, w: jax.Array
+) -> tuple[SearchState, Detections]:
+    """Search one internal frame.
+
+    Parameters
+    ----------
+    x : (frame, channel, padded pixel) float32
+    w : (frame, channel) float32
+    """
+    w = jnp.where(w > 0, w, 0)
+    state = state._replace(statistics=_prime(plan, state.statistics, x, w))
+    shared = _shared(plan, state, w)
+    # A gap has nothing to search: its tiles are not visited.
+    n_tiles = jnp.where(jnp.any(shared.weight > 0), plan.n_tiles, 0)
+    learned = _learn(plan, state.statistics, shared, x, n_tiles)
+    carry = _search_tiles(plan, state, shared, learned.statistics, x, n_tiles)
+    return _finish_frame(plan, state, shared, learned, carry, x, w)
+
+
+def _search_tiles(
+    plan: SearchPlan,
+    state: SearchState,
+    shared: _Shared,
+    stats: Statistics,
+    x: jax.Array,
+    n_tiles: jax.Array,
+) -> _Carry:
+    """Search every tile at full rate and enter its sums in the rings."""
+    decimated = plan.levels[1:]
+    entry_weights = [add_entries(level, shared.trial_weight) for level in decimated]
+
+    def body(i: jax.Array, c: _Carry) -> _Carry:
+        first = i * plan.tile
+        new = lax.dynamic_slice_in_dim(x, first, plan.tile, axis=2)
+        tail = lax.dynamic_slice_in_dim(state.tail, first, plan.tile, axis=2)
+        tracker = _tracker(stats, i)
+        samples = jnp.concatenate([tail, new])
+        missing = ~jnp.isfinite(samples) & (shared.weight > 0)[:, :, None] & tracker.alive
+        flagged = jnp.where(jnp.any(missing), _flag_horizon(plan), c.flagged[i] - 1)
+        flagged = jnp.maximum(flagged, 0)
+        result = _search_tile(
+            plan, shared, samples, tracker, c.history[i], c.history_deficit[i], flagged > 0
+        )
+        return _Carry(
+            history=_put(c.history, result.history, i),
+            history_deficit=_put(c.history_deficit, result.history_deficit, i),
+            flagged=c.flagged.at[i].set(flagged),
+            rings=tuple(
+                put_entries(plan, level, ring, i, state.frame, flux, deficit, added, tracker.noise)
+                for level, ring, flux, deficit, added in zip(
+                    decimated, c.rings, result.entries, result.deficits, entry_weights, strict=True
+                )
+            ),
+            maps=Maps(*(_put(m, t, i) for m, t in zip(c.maps, result.maps, strict=True))),
+            moments=c.moments + result.moments,
+        )
+
+    shape = (plan.n_tiles, plan.frame, plan.tile)
+    carry = _Carry(
+        history=state.history,
+        history_deficit=state.history_deficit,
+        flagged=state.flagged,
+        rings=tuple(
+            clear_entries(plan, level, ring, state.frame, shared.trial_weight)
+            for level, ring in zip(decimated, state.rings, strict=True)
+        ),
+        maps=Maps(
+            snr=jnp.zeros(shape, jnp.float32),
+            trial=jnp.zeros(shape, jnp.int32),
+            flux=jnp.zeros(shape, jnp.float32),
+        ),
+        moments=jnp.zeros((2, plan.levels[0].n_trials), jnp.float32),
+    )
+    return lax.fori_loop(0, n_tiles, body, carry)
+
+
+def _finish_frame(
+    plan: SearchPlan,
+    state: SearchState,
+    shared: _Shared,
+    learned: _Learned,
+    c: _Carry,
+    x: jax.Array,
+    w: jax.Array,
+) -> tuple[SearchState, Detections]:
+    """Decimated levels, peaks and what the tiles learned together."""
+    stats = learned.statistics
+    keep = state.history.shape[2]
+    calibration = [calibrated(state.calibration[0], c.moments, plan)]
+    full_rate = Maps(*(m.transpose(1, 0, 2).reshape(plan.frame, -1) for m in c.maps))
+    start = state.frame * plan.frame - plan.max_delay
+    margin, found = report(plan, 0, state.margins[0], full_rate, start)
+    margins, detections = [margin], [found]
+    for k, ring in enumerate(c.rings, start=1):
+        margin, found, moments = evaluate(
+            plan,
+            k,
+            ring,
+            state.margins[k],
+            state.calibration[k],
+            c.flagged,
+            stats.alive,
+            state.frame,
+        )
+        margins.append(margin)
+        detections.append(found)
+        calibration.append(calibrated(state.calibration[k], moments, plan))
+
+    seen = learned.variance[1] > 0
+    estimate = learned.variance[0] / jnp.maximum(learned.variance[1], 1)
+    rate = 1 / jnp.clip(stats.channel_count + 1, 1, 64)
+    # A frame's estimate lies about the truth by sqrt(2 / n); the first is the median.
+    rate = jnp.where(shared.good & seen & (stats.channel_count > 0), rate, 0)
+    variance = stats.channel_variance + rate * (estimate - stats.channel_variance)
+    stats = stats._replace(
+        n_frames=stats.n_frames + shared.good.astype(jnp.int32),
+        channel_count=stats.channel_count + (shared.good & seen).astype(jnp.int32),
+        channel_variance=variance,
+    )
+    n_new = plan.frame
+    tail = jnp.concatenate([state.tail, x])[n_new:] if plan.max_delay else state.tail
+    tail_weight = jnp.concatenate([state.tail_weight, w])[n_new:]
+    empty = ~jnp.any(shared.weight > 0)
+    new_state = state._replace(
+        frame=state.frame + 1,
+        tail=tail,
+        tail_weight=tail_weight,
+        statistics=stats,
+        history=jnp.where(empty, 0, c.history),
+        history_weight=shared.history[:, shared.history.shape[1] - keep :, 0],
+        history_deficit=jnp.where(empty, 0, c.history_deficit),
+        flagged=jnp.where(empty, jnp.maximum(c.flagged - 1, 0), c.flagged),
+        rings=c.rings,
+        calibration=tuple(calibration),
+        margins=tuple(margins),
+    )
+    return new_state, jax.tree.map(lambda *a: jnp.stack(a), *detections)
+
+
+def _recut(
+    plan: SearchPlan, state: SearchState, data: jax.Array, weights: jax.Array
+) -> tuple[SearchState, Detections]:
+    """Search every full frame that the pending samples and a block make."""
+    n, frame = data.shape[0], plan.frame
+    n_max = (n + frame - 1) // frame
+    stream = jnp.concatenate([state.pending, data])
+    stream_weight = jnp.concatenate([state.pending_weight, weights])
+    first = frame - state.n_pending
+    n_frames = (state.n_pending + n) // frame
+    slot = jax.eval_shape(lambda s: _frame(plan, s, stream[:frame], stream_weight[:frame]), state)
+    found = jax.tree.map(lambda a: jnp.zeros((n_max, *a.shape), a.dtype), slot[1])
+
+    def body(i: jax.Array, carry: tuple[SearchState, Detections]) -> tuple[SearchState, Detections]:
+        state, found = carry
+        at = first + i * frame
+        x = lax.dynamic_slice_in_dim(stream, at, frame)
+        w = lax.dynamic_slice_in_dim(stream_weight, at, frame)
+        state, detections = _frame(plan, state, x, w)
+        return state, jax.tree.map(lambda a, d: a.at[i].set(d), found, detections)
+
+    rest = state._replace(pending=stream[:0], pending_weight=stream_weight[:0])
+    state, found = lax.fori_loop(0, n_frames, body, (rest, found))
+    state = state._replace(
+        n_pending=(state.n_pending + n) % frame,
+        pending=stream[n:],
+        pending_weight=stream_weight[n:],
+    )
+    return state, found
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def step(
+    plan: SearchPlan, state: SearchState, data: jax.Array, weights: jax.Array
+) -> tuple[SearchState, Detections]:
+    """Search the next block of a stream.
+
+    Parameters
+    ----------
+    plan : SearchPlan
+    state : SearchState
+        From :func:`init` or the step before; its buffers are reused.
+    data : (time, channel, y, x) or (time, channel, pixel) float32
+        Any number of samples. NaN has weight 0.
+    weights : (time, channel) float32
+        Relative weights; 0 where data are flagged or missing. The noise variance of a
+        sample is taken to go as the inverse of its weight.
+
+    Returns
+    -------
+    state : SearchState
+    detections : Detections
+        With leading axes (frame, level).
+    """
+    data = data.reshape(*data.shape[:2], plan.n_pixels)
+    data = jnp.pad(
+        data, ((0, 0), (0, 0), (0, plan.n_padded - plan.n_pixels)), constant_values=jnp.nan
+    )
+    return _recut(plan, state, data, weights.astype(jnp.float32))
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def finish(plan: SearchPlan, state: SearchState) -> tuple[SearchState, Detections]:
+    """Search what is still pending, as if the stream went on without data.
+
+    Returns
+    -------
+    state : SearchState
+    detections : Detections
+        With leading axes (frame, level).
+    """
+    x = jnp.full((plan.frame, plan.n_channels, plan.n_padded), jnp.nan, jnp.float32)
+    w = jnp.zeros((plan.frame, plan.n_channels), jnp.float32)
+    state, found = _recut(plan, state, x, w)
+    n = n_flush_frames(plan)
+    slots = jax.tree.map(lambda a: jnp.zeros((n, *a.shape[1:]), a.dtype), found)
+
+    def body(i: jax.Array, carry: tuple[SearchState, Detections]) -> tuple[SearchState, Detections]:
+        state, slots = carry
+        state, detections = _frame(plan, state, x, w)
+        return state, jax.tree.map(lambda a, d: a.at[i].set(d), slots, detections)
+
+    state, slots = lax.fori_loop(0, n, body, (state, slots))
+    return state, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), found, slots)
+
+
+def n_flush_frames(plan: SearchPlan) -> int:
+    """Frames without data after which every sample has been reported."""
+    entries = [
+        (v.window // 2 + 3 * v.batch) * v.decimation if v.decimation > 1 else plan.peak_margin
+        for v in plan.levels
+    ]
+    return -(-(max(entries) + plan.max_delay) // plan.frame) + 1
+
+
+__all__ = ["finish", "init", "n_flush_frames", "step"]

@@ -1,0 +1,238 @@
+"""What the search remembers from one frame to the next.
+
+Shapes and dtypes are fixed by the plan. Everything that belongs to a pixel is kept tile
+by tile, (tile, ..., pixel), so that a tile's share is contiguous and is worked on in
+cache; the last tile is padded with pixels that never hold data.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import jax
+import jax.numpy as jnp
+
+from .plan import Level, SearchPlan, _shared_stride
+
+T = TypeVar("T")
+
+RECENT = 8
+"""Frames in a robust average, and averages that are kept."""
+
+
+class Statistics(NamedTuple):
+    """Baseline and noise, tracked frame by frame.
+
+    The average of a pixel is a median of eight frames; the middle four of the last
+    eight such medians make its baseline and its noise. A pulse or a burst in three of
+    eight frames moves neither, and a change that lasts is followed in some 25 frames.
+
+    Attributes
+    ----------
+    n_frames : () int32
+        Frames with data so far.
+    channel_count : (channel,) int32
+        Frames in which each channel had data.
+    channel_variance : (channel,) float32
+        Noise variance of a sample, pooled over the image; weights are its inverse.
+    pedestal : (tile, channel, pixel) float32
+        What is subtracted from each channel; its weighted mean is ``baseline``.
+    baseline, noise : (tile, pixel) float32
+        Flux level, and standard deviation of a channel sum relative to the weights.
+    alive : (tile, pixel) bool
+        Pixels that have held data.
+    level_recent, level_kept, power_recent, power_kept : (tile, 8, pixel) float32
+        Frame means and mean squares, and medians of eight of them.
+    """
+
+    n_frames: jax.Array
+    channel_count: jax.Array
+    channel_variance: jax.Array
+    pedestal: jax.Array
+    baseline: jax.Array
+    noise: jax.Array
+    alive: jax.Array
+    level_recent: jax.Array
+    level_kept: jax.Array
+    power_recent: jax.Array
+    power_kept: jax.Array
+
+
+class Ring(NamedTuple):
+    """The last entries of a decimated level.
+
+    Attributes
+    ----------
+    flux : (tile, row, window, pixel) float32
+        Weighted sums of flux, the baseline included.
+    weight : (row, window) float32
+        Sums of weights of a pixel without flags of its own.
+    deficit : (tile, row, window, pixel or 0) float16
+        What a pixel's own flags take off, as a fraction of ``weight``.
+    noise : (tile, slot, pixel) float32
+        The noise at the time of each batch in the window.
+    """
+
+    flux: jax.Array
+    weight: jax.Array
+    deficit: jax.Array
+    noise: jax.Array
+
+
+class Maps(NamedTuple):
+    """Best S/N at every time and pixel, (time, pixel) or tile by tile.
+
+    Attributes
+    ----------
+    snr, flux : float32
+    trial : int32
+        Rung of the level in the upper half, row among the rung's rows in the lower;
+        with ``flux`` set only in tiles that reach the threshold.
+    """
+
+    snr: jax.Array
+    trial: jax.Array
+    flux: jax.Array
+
+
+class Margin(NamedTuple):
+    """Last maps of a level, context for the local maxima of the next.
+
+    Attributes
+    ----------
+    snr, flux : (2 * peak_margin, pixel) float32
+    trial : (2 * peak_margin, pixel) int32
+    """
+
+    snr: jax.Array
+    trial: jax.Array
+    flux: jax.Array
+
+
+class SearchState(NamedTuple):
+    """See the classes above; ``pending`` holds the newest samples, right-aligned.
+
+    Attributes
+    ----------
+    frame : () int32
+        Internal frames searched so far.
+    n_pending : () int32
+        Samples at the end of ``pending`` that wait for a full frame.
+    pending : (frame, channel, padded pixel) float32
+    pending_weight : (frame, channel) float32
+    tail : (max_delay, channel, padded pixel) float32
+        Samples that later trials still need.
+    tail_weight : (max_delay, channel) float32
+    statistics : Statistics
+    history : (tile, row, width - 1, pixel) float32
+        Dedispersed samples under the full-rate boxcars.
+    history_weight : (row, width - 1) float32
+    history_deficit : like ``history`` or empty
+    flagged : (tile,) int32
+        Frames for which a tile's deficits may be other than zero.
+    rings : tuple of Ring
+    calibration : tuple of (2, trial) float32
+        For each level, pooled variance of every trial's S/N and the samples in it.
+    margins : tuple of Margin
+    """
+
+    frame: jax.Array
+    n_pending: jax.Array
+    pending: jax.Array
+    pending_weight: jax.Array
+    tail: jax.Array
+    tail_weight: jax.Array
+    statistics: Statistics
+    history: jax.Array
+    history_weight: jax.Array
+    history_deficit: jax.Array
+    flagged: jax.Array
+    rings: tuple[Ring, ...]
+    calibration: tuple[jax.Array, ...]
+    margins: tuple[Margin, ...]
+
+
+def _init_statistics(plan: SearchPlan) -> Statistics:
+    tiles, tile, channels = plan.n_tiles, plan.tile, plan.n_channels
+
+    def eight() -> jax.Array:
+        return jnp.zeros((tiles, RECENT, tile), jnp.float32)
+
+    return Statistics(
+        n_frames=jnp.zeros((), jnp.int32),
+        channel_count=jnp.zeros(channels, jnp.int32),
+        channel_variance=jnp.zeros(channels, jnp.float32),
+        pedestal=jnp.zeros((tiles, channels, tile), jnp.float32),
+        baseline=jnp.zeros((tiles, tile), jnp.float32),
+        noise=jnp.zeros((tiles, tile), jnp.float32),
+        alive=jnp.zeros((tiles, tile), bool),
+        level_recent=eight(),
+        level_kept=eight(),
+        power_recent=eight(),
+        power_kept=eight(),
+    )
+
+
+def _copy(tree: T) -> T:
+    """Buffers of a state are donated to the next step: nobody else may hold them."""
+    return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
+
+
+def _init_ring(plan: SearchPlan, level: Level) -> Ring:
+    rows, flags = len(level.dm_rows), plan.tile if plan.config.pixel_weights else 0
+    return Ring(
+        flux=jnp.zeros((plan.n_tiles, rows, level.window, plan.tile), jnp.float32),
+        weight=jnp.zeros((rows, level.window), jnp.float32),
+        deficit=jnp.zeros((plan.n_tiles, rows, level.window, flags), jnp.float16),
+        noise=jnp.zeros((plan.n_tiles, level.window // level.batch, plan.tile), jnp.float32),
+    )
+
+
+def _init_margin(plan: SearchPlan) -> Margin:
+    shape = (2 * plan.peak_margin, plan.n_padded)
+    return Margin(
+        snr=jnp.full(shape, -jnp.inf, jnp.float32),
+        trial=jnp.zeros(shape, jnp.int32),
+        flux=jnp.zeros(shape, jnp.float32),
+    )
+
+
+def init(plan: SearchPlan, learned: SearchState | None = None) -> SearchState:
+    """State before the first sample.
+
+    Parameters
+    ----------
+    plan : SearchPlan
+    learned : SearchState, optional
+        Take baseline, noise and calibration from this state, left by an earlier run
+        over the same field with the same plan. Without it the first frames are searched
+        against what has been seen of them so far.
+
+    Returns
+    -------
+    SearchState
+    """
+    level = plan.levels[0]
+    rows = len(level.dm_rows[:: _shared_stride(level)])
+    keep = level.rungs[-1].width - 1
+    flags = plan.tile if plan.config.pixel_weights else 0
+    return SearchState(
+        frame=jnp.zeros((), jnp.int32),
+        n_pending=jnp.zeros((), jnp.int32),
+        pending=jnp.zeros((plan.frame, plan.n_channels, plan.n_padded), jnp.float32),
+        pending_weight=jnp.zeros((plan.frame, plan.n_channels), jnp.float32),
+        tail=jnp.zeros((plan.max_delay, plan.n_channels, plan.n_padded), jnp.float32),
+        tail_weight=jnp.zeros((plan.max_delay, plan.n_channels), jnp.float32),
+        statistics=_init_statistics(plan) if learned is None else _copy(learned.statistics),
+        history=jnp.zeros((plan.n_tiles, rows, keep, plan.tile), jnp.float32),
+        history_weight=jnp.zeros((rows, keep), jnp.float32),
+        history_deficit=jnp.zeros((plan.n_tiles, rows, keep, flags), jnp.float32),
+        flagged=jnp.zeros(plan.n_tiles, jnp.int32),
+        rings=tuple(_init_ring(plan, level) for level in plan.levels[1:]),
+        calibration=tuple(
+            jnp.stack([jnp.ones(v.n_trials), jnp.zeros(v.n_trials)]) for v in plan.levels
+        )
+        if learned is None
+        else _copy(learned.calibration),
+        margins=tuple(_init_margin(plan) for _ in plan.levels),
+    )
