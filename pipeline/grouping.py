@@ -22,9 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from cerberus.config import DISPERSION_CONSTANT
 from pipeline.block import StreamHeader
@@ -56,9 +53,9 @@ class GroupingRules:
     sidelobe_level : float
         A group at the same time but another position is a sidelobe when its S/N is
         below this fraction of what the bright pulse has in the same trial.
-    max_leaders : int
-        After this many leaders the rest are grouped by step 1 only, which bounds the
-        time on hopeless data.
+    max_work : float
+        Bounds the time on hopeless data: after this many leaders times detections the
+        faintest are grouped by step 1 only. A million detections have 2000 leaders.
     """
 
     beam_radius: float = 1.5
@@ -68,7 +65,7 @@ class GroupingRules:
     noise: float = 4.0
     band_fraction: float = 0.25
     sidelobe_level: float = 0.25
-    max_leaders: int = 5_000
+    max_work: float = 2e9
 
 
 @dataclass(frozen=True)
@@ -171,15 +168,14 @@ def _merge_cells(points: _Points, beam: float) -> tuple[NDArray[np.int64], NDArr
 
 
 def _linked_cells(cells: _Points, beam: float) -> NDArray[np.int64]:
-    """Component of each cell when cells of one octave that touch are linked."""
+    """Chain of each cell when cells of one octave that touch are linked."""
+    # Takes a second to import, which a search without detections need not wait for.
+    from sklearn.cluster import DBSCAN
+
     grid = _grid(cells, beam).astype(float)
     grid[:, 0] *= 3.0  # neighbouring octaves are not linked
-    pairs = cKDTree(grid, balanced_tree=False, compact_nodes=False).query_pairs(
-        1.5, p=np.inf, output_type="ndarray"
-    )
-    n = len(cells)
-    graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    return connected_components(graph, directed=False)[1].astype(np.int64)
+    chains = DBSCAN(eps=1.5, min_samples=1, metric="chebyshev", algorithm="kd_tree")
+    return np.asarray(chains.fit_predict(grid), np.int64)
 
 
 class _TimeIndex:
@@ -232,6 +228,10 @@ def _left_over(
     return expected, ratio
 
 
+def _most_leaders(points: _Points, rules: GroupingRules) -> int:
+    return max(1, int(rules.max_work / len(points)))
+
+
 def _follow_leaders(
     cells: _Points, linked: NDArray[np.int64], radius: float, rules: GroupingRules
 ) -> NDArray[np.int64]:
@@ -242,12 +242,12 @@ def _follow_leaders(
     leader = np.full(len(points), -1, np.int64)
     pool = _Pool(points, linked, leader)
     order = np.lexsort((points.start, -points.snr))
-    n_leaders = 0
-    while n_leaders < rules.max_leaders:
+    n_leaders, most = 0, _most_leaders(points, rules)
+    while n_leaders < most:
         order = order[leader[order] < 0]
         if len(order) == 0:
             break
-        chunk = order[:_CHUNK]
+        chunk = order[: min(_CHUNK, most - n_leaders)]
         for i, stretches in zip(chunk.tolist(), index.near(points[chunk]), strict=True):
             if leader[i] < 0:
                 _take(i, stretches, pool, radius, rules)
@@ -302,7 +302,7 @@ def _join_sidelobes(
     owner = np.arange(len(points))
     faintest = points.snr.min()
     bright = np.flatnonzero(points.snr * rules.sidelobe_level > faintest)
-    bright = bright[np.argsort(-points.snr[bright], kind="stable")][: rules.max_leaders]
+    bright = bright[np.argsort(-points.snr[bright], kind="stable")][: _most_leaders(points, rules)]
     for i, stretches in zip(bright.tolist(), index.near(points[bright]), strict=True):
         if owner[i] != i:
             continue

@@ -13,9 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
-from pipeline.cutouts import Cutout, delays_s
+from pipeline.cutout_sums import delays_s
+from pipeline.cutouts import Cutout
 from pipeline.report.style import (
     ACCENT,
     BLUE,
@@ -188,8 +190,8 @@ def _ladder(axes: Axes, row: Row, cutout: Cutout) -> None:
 
 def _light_curve(axes: Axes, row: Row, cutout: Cutout, header: StreamHeader) -> None:
     """Dedispersed flux with the best boxcar."""
-    time_s, flux = cutout.light_curve_time_s, cutout.light_curve
     width = float(row["width"])
+    time_s, flux = _binned(cutout, width / 16)
     first, last = _extent(cutout, width)
     shown = (time_s >= first) & (time_s <= last)
     factor, unit = time_unit(last - first)
@@ -207,6 +209,20 @@ def _light_curve(axes: Axes, row: Row, cutout: Cutout, header: StreamHeader) -> 
     axes.set_xlim(first * factor, last * factor)
     axes.set_xlabel(f"time from the pulse centre ({unit})")
     tidy(axes, f"Light curve and boxcar ({header.bunit or 'data units'})", grid=True)
+
+
+def _binned(cutout: Cutout, bin_s: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Light curve averaged to bins of about `bin_s`, never finer than it is."""
+    time_s, flux = cutout.light_curve_time_s, cutout.light_curve
+    if len(time_s) < 2:
+        return time_s, flux
+    k = max(1, int(bin_s / (time_s[1] - time_s[0])))
+    n = len(time_s) // k * k
+    known = np.isfinite(flux[:n]).reshape(-1, k)
+    total = np.where(known, flux[:n].reshape(-1, k), 0.0).sum(axis=1)
+    count = known.sum(axis=1)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    return time_s[:n].reshape(-1, k).mean(axis=1), mean
 
 
 def _extent(cutout: Cutout, width_s: float) -> tuple[float, float]:
@@ -263,7 +279,7 @@ def _dynamic(
     else:
         track_mhz = np.linspace(cutout.spectrum_freq_mhz[0], header.freq_mhz.max(), 80)
         delay = delays_s(track_mhz, float(row["dm"]))
-        pad = max(2 * half, 0.01 * float(np.ptp(time_s)))
+        pad = max(0.5 * half, 0.01 * float(np.ptp(time_s)))
         for edge in (-half - pad, half + pad):
             axes.plot(
                 (delay + edge) * factor, track_mhz, color="white", lw=0.8, ls=(0, (4, 3)), alpha=0.9

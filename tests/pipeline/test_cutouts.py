@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.block import Block, StreamHeader
 from pipeline.candidates import Detection
-from pipeline.cutouts import CutoutSettings, delays_s, make_cutout, refine_position
+from pipeline.cutout_sums import delays_s
+from pipeline.cutouts import CutoutSettings, make_cutout
 
 TSAMP_S = 0.1
 
@@ -202,23 +203,6 @@ def test_any_place_in_any_recording_gives_a_cutout(start, width, dm, y, x, n_cha
     assert len(cut.light_curve) == len(cut.light_curve_time_s) > 0
     assert len(cut.ladder_snr) == len(cut.ladder_width_s)
     assert cut.image.shape == (3, 5)
-
-
-@given(x=st.floats(4.5, 5.5), y=st.floats(6.5, 7.5), fwhm=st.floats(2.5, 6.0))
-def test_refined_position_of_a_noiseless_beam(x, y, fwhm):
-    yy, xx = np.indices((14, 12))
-    image = np.exp(-4 * np.log(2) * ((xx - x) ** 2 + (yy - y) ** 2) / fwhm**2)
-    at = Detection(0, 1, 0.0, 0, round(y) + 100, round(x) + 50, 9.0, 1.0)
-    found = refine_position(image.astype(np.float32), (50, 100), at)
-    assert found == pytest.approx((x + 50, y + 100), abs=0.12)
-
-
-def test_no_refined_position_without_a_peak_or_at_the_edge():
-    flat = np.zeros((5, 5), np.float32)
-    assert refine_position(flat, (0, 0), Detection(0, 1, 0.0, 0, 2, 2, 9.0, 1.0)) == (2, 2)
-    assert refine_position(flat, (0, 0), Detection(0, 1, 0.0, 0, 0, 4, 9.0, 1.0)) == (4, 0)
-    flat[1, 1] = np.nan
-    assert refine_position(flat, (0, 0), Detection(0, 1, 0.0, 0, 2, 2, 9.0, 1.0)) == (2, 2)
 
 
 def test_a_real_burst(shared_data):

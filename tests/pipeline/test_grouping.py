@@ -219,7 +219,7 @@ def test_too_many_leaders_still_gives_every_detection_a_group():
     n = 400
     rows = [(100 * i, 1, 0.0, 50, 50, 7 + rng.random()) for i in range(n)]
     rows += [(100 * i, 1, 0.0, 51, 50, 7.0) for i in range(n)]
-    labels = groups_of(rows, rules=GroupingRules(max_leaders=50))
+    labels = groups_of(rows, rules=GroupingRules(max_work=50 * 2 * n))
     assert labels.max() + 1 == n
     assert np.array_equal(labels[:n], labels[n:])
 
