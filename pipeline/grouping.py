@@ -55,7 +55,7 @@ class GroupingRules:
         below this fraction of what the bright pulse has in the same trial.
     max_work : float
         Bounds the time on hopeless data: after this many leaders times detections the
-        faintest are grouped by step 1 only. A million detections have 2000 leaders.
+        faintest are grouped by step 1 only. A million far apart have 1000 leaders.
     """
 
     beam_radius: float = 1.5
@@ -65,7 +65,7 @@ class GroupingRules:
     noise: float = 4.0
     band_fraction: float = 0.25
     sidelobe_level: float = 0.25
-    max_work: float = 2e9
+    max_work: float = 1e9
 
 
 @dataclass(frozen=True)
