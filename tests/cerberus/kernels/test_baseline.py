@@ -1,0 +1,162 @@
+"""Baseline and noise of a pixel: what moves them, what does not, and how fast."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cerberus.kernels.baseline import Tracker, frame_moments, track
+
+FRAME = 64
+VARIANCE = np.array([1.0, 4.0, 0.25])
+WEIGHT = jnp.asarray(1 / VARIANCE, jnp.float32)
+
+
+def tracker(n_pixels: int) -> Tracker:
+    flat, eight = jnp.zeros(n_pixels), jnp.zeros((8, n_pixels))
+    pedestal = jnp.zeros((len(VARIANCE), n_pixels))
+    return Tracker(pedestal, flat, flat, jnp.zeros(n_pixels, bool), eight, eight, eight, eight)
+
+
+@jax.jit
+def follow(old: Tracker, x, ok, weight, n_frames):
+    residual = jnp.where(ok, x - old.pedestal, 0)
+    moments = frame_moments(residual, ok, weight, WEIGHT)
+    count = jnp.full(len(VARIANCE), n_frames)
+    return track(old, moments, n_frames, count, WEIGHT, jnp.any(weight > 0), FRAME)
+
+
+def run(data: np.ndarray) -> list[Tracker]:
+    """Trackers after each frame of (time, channel, pixel) data, NaN flagged."""
+    old, out = tracker(data.shape[2]), []
+    weight = jnp.ones((FRAME, data.shape[1]))
+    for i in range(len(data) // FRAME):
+        x = jnp.asarray(data[i * FRAME : (i + 1) * FRAME], jnp.float32)
+        old = follow(old, x, jnp.isfinite(x), weight, jnp.asarray(i))
+        out.append(old)
+    return out
+
+
+def noise(n_frames: int, n_pixels: int = 200, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n_frames * FRAME, len(VARIANCE), n_pixels))
+    return x * np.sqrt(VARIANCE)[:, None]
+
+
+def column(trackers: list[Tracker], name: str) -> np.ndarray:
+    return np.stack([np.asarray(getattr(t, name)) for t in trackers])
+
+
+def test_moments_of_a_frame_are_weighted_sums():
+    rng = np.random.default_rng(8)
+    x, ok = rng.normal(3, 2, (10, 3, 4)), rng.random((10, 3, 4)) > 0.3
+    weight = rng.uniform(0.5, 2, (10, 3))
+    weight[4] = 0
+    ok &= weight[:, :, None] > 0
+    m = frame_moments(
+        jnp.asarray(np.where(ok, x, 0), jnp.float32), jnp.asarray(ok), jnp.asarray(weight), WEIGHT
+    )
+    w = weight[:, :, None] * ok
+    mean = (w * x).sum(0) / w.sum(0)
+    np.testing.assert_allclose(m.mean, mean, rtol=1e-5)
+    variance = (w * (x - mean) ** 2).sum(0) / (ok.sum(0) - 1)
+    np.testing.assert_allclose(m.variance, variance, rtol=1e-4)
+    c = w / VARIANCE[:, None]
+    total, each = c.sum(1), (c * x).sum(1)
+    np.testing.assert_allclose(m.level, each.sum(0) / total.sum(0), rtol=1e-5)
+    np.testing.assert_allclose(m.weight, total.sum(0), rtol=1e-5)
+    np.testing.assert_allclose(m.cross, each.sum(0), rtol=1e-5)
+    power = np.where(total > 0, each**2 / np.where(total > 0, total, 1), 0).sum(0)
+    np.testing.assert_allclose(m.power, power, rtol=1e-5)
+    np.testing.assert_array_equal(m.n_times, (total > 0).sum(0))
+
+
+def test_noise_of_unit_variance_is_found_without_bias():
+    """The mean over 200 pixels, after one frame, after seven, and once medians are used."""
+    sigma = column(run(noise(80)), "noise")
+    assert np.abs(sigma.mean(1) - 1).max() < 0.02
+    assert sigma[-1].std() < 1.5 / np.sqrt(2 * 64 * FRAME)
+
+
+def test_baseline_is_the_mean_of_the_channels_by_inverse_variance():
+    data = noise(70) + np.array([10.0, 20.0, -5.0])[:, None]
+    expected = (np.array([10, 20, -5]) / VARIANCE).sum() / (1 / VARIANCE).sum()
+    last = run(data)[-1]
+    error = 1 / np.sqrt((1 / VARIANCE).sum() * 64 * FRAME)
+    assert np.asarray(last.baseline).mean() == pytest.approx(expected, abs=error)
+    assert np.asarray(last.baseline).std() < 1.5 * error
+    np.testing.assert_allclose(np.asarray(last.pedestal).mean(1), [10, 20, -5], atol=0.05)
+
+
+def test_a_brighter_noise_of_one_pixel_is_its_own():
+    data = noise(70)
+    data[:, :, 3] *= 2
+    sigma = np.asarray(run(data)[-1].noise)
+    assert sigma[3] == pytest.approx(2, rel=0.05)
+    assert np.delete(sigma, 3).max() < 1.1
+
+
+@pytest.mark.parametrize("first", [0, 20, 64])
+def test_three_bad_frames_of_eight_move_nothing(first):
+    """A burst of interference before, while and after the first medians are made."""
+    data = noise(72, 50)
+    clean = run(data)
+    start = first + 2 if first == 0 else first
+    data[start * FRAME : (start + 3) * FRAME] += 50
+    dirty = run(data)
+    later = slice(max(first + 3, 8), None)
+    shift = (column(dirty, "baseline") - column(clean, "baseline"))[later]
+    assert np.abs(shift).max() < 6 / np.sqrt((1 / VARIANCE).sum() * 8 * FRAME)
+    ratio = (column(dirty, "noise") / column(clean, "noise"))[later]
+    assert np.abs(ratio.mean(1) - 1).max() < 0.1
+
+
+@pytest.mark.parametrize("step", [30.0, -30.0])
+def test_a_new_level_is_followed_in_some_thirty_frames(step):
+    data = noise(110, 50)
+    data[40 * FRAME :] += step
+    baseline = column(run(data), "baseline")
+    assert np.abs(baseline[39]).max() < 0.5
+    np.testing.assert_allclose(baseline[40 + 48 :], step, atol=0.5)
+
+
+def test_a_level_that_was_lost_counts_as_noise():
+    """Before the new level is followed no steady flux may look significant for ever."""
+    data = noise(80, 20)
+    data[40 * FRAME :] += 30
+    sigma = column(run(data), "noise")
+    assert sigma[66].min() > 2
+    assert sigma[:40].max() < 1.2
+
+
+def test_a_pixel_that_appears_late_starts_from_its_own_first_frame():
+    data = noise(40, 30)
+    data[: 25 * FRAME, :, 7] = np.nan
+    data[25 * FRAME :, :, 7] += 500
+    trackers = run(data)
+    assert not np.asarray(trackers[24].alive)[7]
+    assert np.asarray(trackers[25].alive)[7]
+    assert np.asarray(trackers[25].baseline)[7] == pytest.approx(500, abs=0.5)
+    assert np.asarray(trackers[39].noise)[7] == pytest.approx(1, abs=0.2)
+
+
+def test_frames_without_data_change_nothing():
+    before = run(noise(20, 10))[-1]
+    nothing = jnp.zeros((FRAME, 3))
+    x = jnp.full((FRAME, 3, 10), jnp.nan)
+    after = follow(before, x, jnp.zeros(x.shape, bool), nothing, jnp.asarray(20))
+    for name, old in before._asdict().items():
+        np.testing.assert_array_equal(getattr(after, name), old, err_msg=name)
+
+
+def test_one_pixel_does_not_know_of_another():
+    data = noise(30, 6)
+    other = data.copy()
+    other[:, :, 2] = 1e4 * np.random.default_rng(1).normal(size=other[:, :, 2].shape)
+    other[::3, 1, 4] = np.nan
+    untouched = np.array([0, 1, 3, 5])
+    for name in ("baseline", "noise", "pedestal"):
+        a, b = (column(run(d), name)[..., untouched] for d in (data, other))
+        np.testing.assert_array_equal(a, b, err_msg=name)
