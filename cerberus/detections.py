@@ -9,8 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import SearchPlan
-
 
 class Detections(NamedTuple):
     """Local maxima of S/N; arrays of one shape, whose last axis are slots.
@@ -56,7 +54,7 @@ class Detections(NamedTuple):
         return {k: v[order] for k, v in columns.items()}
 
 
-def none_found(plan: SearchPlan, n: int) -> Detections:
+def none_found(n: int) -> Detections:
     """No detections in ``n`` slots of one map."""
     zeros = jnp.zeros(n, jnp.int32)
     nothing = jnp.zeros(n, jnp.float32)

@@ -1,93 +1,35 @@
-"""The decimated levels: rings of summed samples, searched in the middle of their window."""
+"""The decimated levels: rings of summed samples, searched in the middle of their window.
+
+All levels live in one ring, row after row, and are searched by one piece of code that is
+told which level's turn it is: a batch of boxcar starts, measured against the baseline of
+the window around them.
+"""
 
 from __future__ import annotations
 
-import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from .calibration import second_moment
 from .detections import Detections, none_found
-from .kernels.boxcar import best_trial, boxcar_sums, locate_trial
-from .kernels.robust import WINSOR_LIMIT, WINSOR_MOMENT, clipped_mean
-from .peaks import report
-from .plan import Level, SearchPlan
-from .state import Maps, Margin, Ring
+from .kernels.boxcar import Rung, boxcar_sums
+from .kernels.robust import clipped_mean
+from .peaks import PeakSource, report
+from .plan import BATCH, WINDOW, Level, SearchPlan
+from .state import Levels, Maps, Margin
 
 _TINY = 1e-30
 
 OUTLIER = 8.0
 """Standard deviations from which a stretch is no part of a baseline."""
 
-PRIOR_TRIALS = 512.0
-"""Samples' worth of belief that a trial's S/N has unit variance by construction."""
-
-MEMORY_TRIALS = 1e6
-"""Samples over which the variance of a trial's S/N is averaged."""
-
-
-# --- calibration: the pooled variance of every trial's S/N
-
-
-def rung_scales(level: Level, variance: jax.Array) -> list[jax.Array]:
-    """1 / sqrt(variance) of every rung's trials, (n_rows, 1, 1) each."""
-    out, first = [], 0
-    for rung in level.rungs:
-        out.append(lax.rsqrt(variance[first : first + rung.n_rows])[:, None, None])
-        first += rung.n_rows
-    return out
-
-
-def sampled(
-    plan: SearchPlan,
-    level: Level,
-    sums: list[jax.Array],
-    scales: list[jax.Array],
-    inverse_noise: jax.Array,
-) -> jax.Array:
-    """Second moment of S/N at a few independent times, held to three sigma.
-
-    Returns
-    -------
-    (2, trial)
-        Sum of min(S/N^2, 9) over times and pixels, and how many there were.
-    """
-    squares, counts = [], []
-    for rung, total, scale in zip(level.rungs, sums, scales, strict=True):
-        n_times = total.shape[1]
-        n = min(max(1, n_times // rung.width), math.ceil(4096 / plan.n_pixels))
-        times = slice(n_times - 1 - (n - 1) * rung.width, None, rung.width)
-        use = scale[:, times]
-        snr = total[:, times] * use * inverse_noise
-        there = jnp.broadcast_to((use > 0) & (inverse_noise > 0), snr.shape)
-        squares.append(jnp.sum(jnp.minimum(snr * snr, WINSOR_LIMIT**2), (1, 2)))
-        counts.append(jnp.sum(there, (1, 2)))
-    return jnp.stack([jnp.concatenate(squares), jnp.concatenate(counts).astype(jnp.float32)])
-
-
-def calibrated(calibration: jax.Array, moments: jax.Array, plan: SearchPlan) -> jax.Array:
-    """Variance of every trial after more samples of it.
-
-    Parameters
-    ----------
-    calibration : (2, trial)
-        Variance, and samples it rests on.
-    moments : (2, trial)
-        From :func:`sampled`, of S/N that was divided by the root of that variance.
-    """
-    variance, count = calibration
-    square, n = moments
-    # Neighbouring pixels of a beam are one sample.
-    n_new = n / max(1.0, min(1.13 * plan.config.beam_fwhm_px**2, plan.n_pixels))
-    ratio = square / jnp.maximum(n, 1) / WINSOR_MOMENT
-    rate = n_new / (PRIOR_TRIALS + count + n_new)
-    variance = jnp.where(n > 0, variance * (1 + rate * (ratio - 1)), variance)
-    return jnp.stack([variance, jnp.minimum(count + n_new, MEMORY_TRIALS)])
-
-
-# --- rings
+LEAST_CHUNKS = 24
+"""Stretches that a scatter takes: with fewer, a wide pulse may fill a fifth of them."""
 
 
 def add_entries(level: Level, z: jax.Array) -> jax.Array:
@@ -102,126 +44,205 @@ def add_entries(level: Level, z: jax.Array) -> jax.Array:
     (row, entry, pixel)
     """
     rows = level.dm_rows
-    picked = z[rows[0] : rows[-1] + 1 : max(1, rows[1] - rows[0])] if _even(level) else z[rows]
+    picked = jnp.stack([z[r] for r in rows]) if len(rows) <= 8 else z[jnp.asarray(rows)]
     n = max(1, z.shape[1] // level.decimation)
     return picked.reshape(len(rows), n, -1, z.shape[2]).sum(2)
 
 
-def _even(level: Level) -> bool:
-    steps = level.dm_rows[1:] - level.dm_rows[:-1]
-    return len(steps) > 0 and bool((steps == steps[0]).all() and steps[0] > 0)
-
-
 def _entry(plan: SearchPlan, level: Level, frame: jax.Array) -> jax.Array:
     """Position in the ring of the first entry that a frame adds to."""
-    return (frame * plan.frame // level.decimation) % level.window
+    return (frame * plan.frame // level.decimation) % plan.ring_length
 
 
-def clear_entries(
-    plan: SearchPlan, level: Level, ring: Ring, frame: jax.Array, trial_weight: jax.Array
-) -> Ring:
+class Held(NamedTuple):
+    """What a level's newest entry holds already, where it is longer than a frame.
+
+    Read before the loop over tiles: a loop that reads what it writes copies the ring.
+
+    Attributes
+    ----------
+    flux, deficit : (tile, row, entry, pixel), or empty
+    """
+
+    flux: jax.Array
+    deficit: jax.Array
+
+
+def open_entries(
+    plan: SearchPlan, levels: Levels, frame: jax.Array, weights: list[jax.Array]
+) -> tuple[Levels, list[Held]]:
     """Make room for a frame's entries and enter their shared weights.
 
     Parameters
     ----------
-    trial_weight : (dm, time, 1)
+    weights : list of (row, entry, 1)
+        For each level.
     """
-    at = _entry(plan, level, frame)
-    weight = add_entries(level, trial_weight)[:, :, 0]
-    n = weight.shape[1]
-    starts = (frame * plan.frame) % level.decimation == 0
+    held = []
+    for level, added in zip(plan.levels[1:], weights, strict=True):
+        at, first = _entry(plan, level, frame), level.first_row
+        rows, n = added.shape[:2]
+        continues = (frame * plan.frame) % level.decimation != 0
+        before = Held(
+            *(
+                jnp.where(continues, _box(a, (0, first, at, 0), (rows, n)), 0)
+                for a in (levels.flux, levels.deficit)
+            )
+        )
+        weight = jnp.where(continues, _box(levels.weight, (first, at), (rows, n)), 0)
+        put = lax.dynamic_update_slice
+        levels = levels._replace(
+            weight=put(levels.weight, weight + added[:, :, 0], (first, at)),
+            flux=put(levels.flux, before.flux, (0, first, at, 0)),
+            deficit=put(levels.deficit, before.deficit, (0, first, at, 0)),
+        )
+        held.append(before)
+    return levels, held
 
-    def cleared(array: jax.Array, axis: int) -> jax.Array:
-        old = lax.dynamic_slice_in_dim(array, at, n, axis)
-        return lax.dynamic_update_slice_in_dim(array, jnp.where(starts, 0, old), at, axis)
 
-    rings_weight = cleared(ring.weight, 1)
-    old = lax.dynamic_slice_in_dim(rings_weight, at, n, 1)
-    return ring._replace(
-        flux=cleared(ring.flux, 2),
-        deficit=cleared(ring.deficit, 2),
-        weight=lax.dynamic_update_slice_in_dim(rings_weight, old + weight, at, 1),
-    )
+def _box(array: jax.Array, at: tuple, size: tuple[int, int]) -> jax.Array:
+    """Some rows and entries of a ring."""
+    shape = size if array.ndim == 2 else (array.shape[0], *size, array.shape[3])
+    return lax.dynamic_slice(array, at, shape)
+
+
+class TileEntries(NamedTuple):
+    """A tile's share of a frame, for one level.
+
+    Attributes
+    ----------
+    flux : (row, entry, pixel)
+    deficit : (row, entry, pixel) or None
+        Weight that the pixels' own flags take off the shared weight.
+    weight : (row, entry, 1)
+        Shared weight of the frame's part of the entries.
+    held : Held
+    """
+
+    flux: jax.Array
+    deficit: jax.Array | None
+    weight: jax.Array
+    held: Held
 
 
 def put_entries(
     plan: SearchPlan,
-    level: Level,
-    ring: Ring,
+    levels: Levels,
     i: jax.Array,
     frame: jax.Array,
-    entries: jax.Array,
-    deficit: jax.Array | None,
-    added: jax.Array,
+    entries: list[TileEntries],
     noise: jax.Array,
-) -> Ring:
-    """Add a tile's share of a frame to the ring.
-
-    Parameters
-    ----------
-    i : () int32
-        Tile.
-    entries : (row, entry, pixel)
-    deficit : (row, entry, pixel) or None
-        Weight that the pixels' own flags take off the shared weight.
-    added : (row, entry, 1)
-        Shared weight of ``entries``.
-    noise : (pixel,)
-    """
-    at = _entry(plan, level, frame)
-    shape = (1, *entries.shape)
-    old = lax.dynamic_slice(ring.flux, (i, 0, at, 0), shape)
-    flux = lax.dynamic_update_slice(ring.flux, old + entries, (i, 0, at, 0))
-    slot = at // level.batch
-    ring = ring._replace(
-        flux=flux,
-        noise=lax.dynamic_update_slice(ring.noise, noise[None, None, :], (i, slot, 0)),
-    )
-    if deficit is None:
-        return ring
-    # Kept as a fraction of the shared weight so far: half precision has no range for more.
-    after = lax.dynamic_slice_in_dim(ring.weight, at, entries.shape[1], 1)[:, :, None]
-    old = lax.dynamic_slice(ring.deficit, (i, 0, at, 0), shape)[0].astype(jnp.float32)
-    total = (old * (after - added) + deficit) / jnp.maximum(after, _TINY)
-    update = jnp.where(after > 0, total, 0)[None].astype(jnp.float16)
-    return ring._replace(deficit=lax.dynamic_update_slice(ring.deficit, update, (i, 0, at, 0)))
+) -> Levels:
+    """Add tile ``i``'s share of a frame to every level, and note its noise, (pixel,)."""
+    for k, (level, entry) in enumerate(zip(plan.levels[1:], entries, strict=True)):
+        at = _entry(plan, level, frame)
+        where, shape = (i, level.first_row, at, 0), (1, *entry.flux.shape)
+        longer = level.decimation > plan.frame
+        update = entry.flux + entry.held.flux[i] if longer else entry.flux
+        n_slots = max(1, shape[2] // BATCH)
+        noted = jnp.broadcast_to(noise, (1, 1, n_slots, noise.shape[0]))
+        slot = (k, i, at // BATCH, 0)
+        levels = levels._replace(
+            flux=lax.dynamic_update_slice(levels.flux, update[None], where),
+            noise=lax.dynamic_update_slice(levels.noise, noted, slot),
+        )
+        if entry.deficit is None:
+            continue
+        # Kept as a fraction of the shared weight: half precision has no range for more.
+        n = shape[2]
+        after = lax.dynamic_slice(levels.weight, (level.first_row, at), (shape[1], n))[:, :, None]
+        total = entry.deficit
+        if longer:
+            before = entry.held.deficit[i].astype(jnp.float32)
+            total = total + before * (after - entry.weight)
+        share = jnp.where(after > 0, total / jnp.maximum(after, _TINY), 0)
+        update = share[None].astype(jnp.float16)
+        levels = levels._replace(deficit=lax.dynamic_update_slice(levels.deficit, update, where))
+    return levels
 
 
-# --- search of a batch in the middle of the window
+# --- whose turn it is
 
 
-class _Batch(NamedTuple):
-    """Where a level's due batch lies.
+class _Turn(NamedTuple):
+    """A batch that may be searched in this frame; scalars, traced.
 
     Attributes
     ----------
-    due : () bool
-        Whether this frame is the one to search it in.
-    first : () int32
+    level : int32
+        Index among the decimated levels.
+    due : bool
+    first : int32
         Entry number, from the start of the stream, of the batch's first entry.
-    position, after : () int32
-        Places in the ring of the batch and of the entries that follow it.
+    decimation, first_row, n_rows : int32
+        The level's.
     """
 
+    level: jax.Array
     due: jax.Array
     first: jax.Array
-    position: jax.Array
-    after: jax.Array
+    decimation: jax.Array
+    first_row: jax.Array
+    n_rows: jax.Array
 
 
-def _due_batch(plan: SearchPlan, level: Level, frame: jax.Array) -> _Batch:
-    """Levels take turns: one of period 2^n frames is due half a period off the others."""
-    period = max(1, level.batch * level.decimation // plan.frame)
-    n_entries = (frame + 1) * plan.frame // level.decimation
-    end = n_entries // level.batch * level.batch
-    first = end - level.window // 2
-    position = first % level.window
-    return _Batch(
+def turns(plan: SearchPlan) -> list[tuple[int, int]]:
+    """Every (decimated level, batch within the frame) that a frame may search."""
+    return [
+        (k, j)
+        for k, level in enumerate(plan.levels[1:])
+        for j in range(max(1, plan.frame // level.decimation // BATCH))
+    ]
+
+
+def _turn(plan: SearchPlan, number: jax.Array, frame: jax.Array) -> _Turn:
+    """Levels take turns: one due every 2^n frames is half a period off the others."""
+    table = jnp.asarray(turns(plan), jnp.int32)
+    k, j = table[number, 0], table[number, 1]
+    level_of = [
+        (
+            v.decimation,
+            v.first_row,
+            len(v.dm_rows),
+            plan.frame // v.decimation // BATCH,
+            max(1, BATCH * v.decimation // plan.frame),
+        )
+        for v in plan.levels[1:]
+    ]
+    decimation, first_row, n_rows, per_frame, period = jnp.asarray(level_of, jnp.int32)[k]
+    n_entries = (frame + 1) * plan.frame // decimation
+    # The last whole batch, or the j-th of those that the frame completes.
+    end = (n_entries // BATCH - jnp.maximum(per_frame - 1 - j, 0)) * BATCH
+    return _Turn(
+        level=k,
         due=(frame + 1) % period == period // 2,
-        first=first,
-        position=position,
-        after=(position + level.batch) % level.window,
+        first=end - WINDOW // 2,
+        decimation=decimation,
+        first_row=first_row,
+        n_rows=n_rows,
     )
+
+
+def _window_of(plan: SearchPlan, turn: _Turn, x: jax.Array) -> jax.Array:
+    """The window around the batch of an (entry, pixel) row of the ring, oldest first.
+
+    A ring of just one window is left as it lies: then the batch is not in the middle,
+    but :func:`_batch_of` finds it.
+    """
+    if plan.ring_length == WINDOW:
+        return x
+    start = turn.first - WINDOW // 2
+    return jnp.take(x, (start + jnp.arange(WINDOW)) % plan.ring_length, axis=0)
+
+
+def _batch_of(plan: SearchPlan, turn: _Turn, window: jax.Array) -> jax.Array:
+    """The batch and the batch that follows it, out of a window."""
+    at = turn.first % WINDOW if plan.ring_length == WINDOW else jnp.asarray(WINDOW // 2)
+    parts = [lax.dynamic_slice_in_dim(window, p, BATCH, 0) for p in (at, (at + BATCH) % WINDOW)]
+    return jnp.concatenate(parts)
+
+
+# --- baseline of the window
 
 
 class _Baseline(NamedTuple):
@@ -236,191 +257,231 @@ class _Baseline(NamedTuple):
     inverse_noise : (tile, pixel)
         0 for a pixel without data.
     kept : (tile, chunk, pixel) bool
-        Stretches that are part of it.
+        Stretches that are part of it, or empty.
+    slow : (tile, pixel)
+        Variance of slow changes relative to the noise, for each sample of a boxcar.
     """
 
     mean: jax.Array
     total: jax.Array
     inverse_noise: jax.Array
     kept: jax.Array
+    slow: jax.Array
 
 
-def _own_weight(
-    plan: SearchPlan, ring: Ring, i: jax.Array, row: slice, flagged: jax.Array
+def _row_weight(
+    plan: SearchPlan, levels: Levels, turn: _Turn, i: jax.Array, row: jax.Array
 ) -> jax.Array:
-    """Weights of a tile's entries, (row, window, pixel)."""
-    shared = jnp.broadcast_to(ring.weight[row][:, :, None], (*ring.weight[row].shape, plan.tile))
+    """Weights of a row of a tile over the window, (window, pixel)."""
+    weight = _window_of(plan, turn, levels.weight[row][:, None])
+    weight = jnp.broadcast_to(weight, (WINDOW, plan.tile))
     if not plan.config.pixel_weights:
-        return shared
-
-    def own(_: None) -> jax.Array:
-        left = 1 - ring.deficit[i, row].astype(jnp.float32)
-        return shared * jnp.where(left > 1e-3, left, 0)
-
-    return lax.cond(flagged > 0, own, lambda _: shared, None)
+        return weight
+    left = 1 - _window_of(plan, turn, levels.deficit[i, row]).astype(jnp.float32)
+    return weight * jnp.where(left > 1e-3, left, 0)
 
 
-def _baseline(
-    plan: SearchPlan, level: Level, ring: Ring, batch: _Batch, flagged: jax.Array, alive: jax.Array
-) -> _Baseline:
+def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -> _Baseline:
     """Baseline of every tile over the whole window, from the DM-0 row."""
-    chunk = level.rungs[0].width
-    n_chunks = level.window // chunk
+    chunk = plan.chunk
+    n_chunks = WINDOW // chunk
+    finer = jnp.arange(len(plan.levels) - 1)[:, None] < turn.level
 
     def body(i: jax.Array, out: _Baseline) -> _Baseline:
-        weight = _own_weight(plan, ring, i, slice(0, 1), flagged[i])[0]
-        flux = ring.flux[i, 0]
+        weight = _row_weight(plan, levels, turn, i, turn.first_row)
+        flux = _window_of(plan, turn, levels.flux[i, turn.first_row])
         in_chunks = weight.reshape(n_chunks, chunk, -1).sum(1)
-        slot = (batch.position // level.batch) % ring.noise.shape[1]
-        noise = ring.noise[i, slot]
+        slot = (turn.first % plan.ring_length) // BATCH
+        noise = levels.noise[turn.level, i, slot]
         mean, kept, excess = clipped_mean(
             flux.reshape(n_chunks, chunk, -1).sum(1), in_chunks, noise, OUTLIER
         )
         # Slow changes that the noise does not predict (a source in the beam's flank, its
-        # sidelobes) raise the noise of the pixel, once they are more than chance.
+        # sidelobes) raise the noise of the pixel, once they are more than chance. Where
+        # the recording is too short to tell, they are carried on from the finer levels,
+        # where they add up over a boxcar and so grow with its width.
         n = jnp.sum(in_chunks > 0, 0)
-        significant = excess > 1 + 5 * jnp.sqrt(2.6 / jnp.maximum(n, 1))
-        scatter = noise * jnp.sqrt(jnp.where(significant, excess, 1.0))
+        enough = n >= LEAST_CHUNKS
+        samples = (chunk * turn.decimation).astype(jnp.float32)
+        chance = 1 + 5 * jnp.sqrt(2.6 / jnp.maximum(n, 1))
+        own = jnp.where(excess > chance, excess - 1, 0) / samples
+        carried = jnp.max(jnp.where(finer, levels.slow[:, i], 0), axis=0)
+        slow = jnp.where(enough, own, carried)
+        scatter = noise * jnp.sqrt(1 + slow * samples)
         inverse = jnp.where(alive[i] & (scatter > 0), 1 / jnp.maximum(scatter, _TINY), 0)
-        here = _Baseline(mean, jnp.sum(kept * in_chunks, 0), inverse, kept | (in_chunks <= 0))
+        total = jnp.sum(kept * in_chunks, 0)
+        here = _Baseline(mean, total, inverse, kept | (in_chunks <= 0), slow)
         return _Baseline(*(a.at[i].set(b) for a, b in zip(out, here, strict=True)))
 
     flat = jnp.zeros((plan.n_tiles, plan.tile), jnp.float32)
     kept = jnp.zeros((plan.n_tiles, n_chunks, plan.tile), bool)
-    return lax.fori_loop(0, plan.n_tiles, body, _Baseline(flat, flat, flat, kept))
+    return lax.fori_loop(0, plan.n_tiles, body, _Baseline(flat, flat, flat, kept, flat))
+
+
+# --- search of the batch
 
 
 class _Window(NamedTuple):
-    """A tile's batch against its baseline; pixel axes have length 1 where shared."""
+    """A row's batch against its baseline; pixel axes have length 1 where shared."""
 
-    flux: jax.Array  # (row, 2 batch, pixel), baseline subtracted
-    weight: jax.Array  # (row, 2 batch, pixel or 1)
+    flux: jax.Array  # (2 batch, pixel), baseline subtracted
+    weight: jax.Array  # (2 batch, pixel or 1)
     inside: jax.Array  # the same, 0 where the baseline leaves the entry out
-    total: jax.Array  # (pixel,) or (1,) weight of the baseline
+    total: jax.Array  # (pixel,) or (1,): weight of the baseline
 
 
-def _best(
-    plan: SearchPlan, level: Level, window: _Window, variance: jax.Array, inverse_noise: jax.Array
+def _rows_best(
+    plan: SearchPlan, window: _Window, variance: jax.Array, inverse_noise: jax.Array, row: jax.Array
 ) -> tuple[Maps, jax.Array]:
-    """S/N of every boxcar that starts in the batch.
+    """S/N of every boxcar of a row that starts in the batch.
 
     A boxcar of weight W against the mean of a window of weight U, of which the part O
     lies under the boxcar, has variance W (1 - 2 O / U + W / U).
+
+    Parameters
+    ----------
+    variance : (rung,)
+        Pooled variance of S/N; infinite where the level does not use the rung.
     """
-    sums = [s[:, : level.batch] for s in boxcar_sums(window.flux, level.rungs)]
-    weights = [s[:, : level.batch] for s in boxcar_sums(window.weight, level.rungs)]
-    overlaps = [s[:, : level.batch] for s in boxcar_sums(window.inside, level.rungs)]
+    rungs = [Rung(w, 1, 1) for w in plan.ring_widths]
+
+    def sums(x: jax.Array) -> list[jax.Array]:
+        return [s[0, :BATCH] for s in boxcar_sums(x[None], rungs)]
+
     total = jnp.maximum(window.total, _TINY)
-    scales = []
-    for w, o, v in zip(weights, overlaps, rung_scales(level, variance), strict=True):
-        usable = (w > 0) & (total - o >= w)
-        spread = w * (1 - 2 * o / total + w / total)
-        scales.append(jnp.where(usable, v * lax.rsqrt(jnp.maximum(spread, _TINY)), 0))
-    best, rung = best_trial(sums, scales)
-    snr = best * inverse_noise
-
-    def located(_: None) -> tuple[jax.Array, jax.Array]:
-        row, flux = locate_trial(sums, scales, weights, best, rung)
-        return (rung << 16) | row, flux
-
-    def unlocated(_: None) -> tuple[jax.Array, jax.Array]:
-        return jnp.zeros(snr.shape, jnp.int32), jnp.zeros(snr.shape, snr.dtype)
-
-    trial, flux = lax.cond(jnp.max(snr) >= plan.config.threshold, located, unlocated, None)
-    return Maps(snr, trial, flux), sampled(plan, level, sums, scales, inverse_noise)
+    best = jnp.full((BATCH, plan.tile), -jnp.inf, jnp.float32)
+    trial, flux = jnp.zeros(best.shape, jnp.int32), jnp.zeros_like(best)
+    moments = []
+    parts = zip(sums(window.flux), sums(window.weight), sums(window.inside), strict=True)
+    for r, (f, w, o) in enumerate(parts):
+        usable = (w > 0) & (total - o >= w) & jnp.isfinite(variance[r])
+        spread = variance[r] * w * (1 - 2 * o / total + w / total)
+        scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
+        snr = f * scale * inverse_noise
+        better = snr > best
+        best = jnp.where(better, snr, best)
+        trial = jnp.where(better, (r << 16) | row, trial)
+        flux = jnp.where(better, f / jnp.maximum(w, _TINY), flux)
+        moments.append(second_moment(plan, snr, (scale > 0) & (inverse_noise > 0), rungs[r].width))
+    return Maps(best, trial, flux), jnp.stack(moments, axis=1)
 
 
-def _cut(level: Level, batch: _Batch, x: jax.Array) -> jax.Array:
-    """The batch and what follows it, (row, 2 batch, pixel), of a (row, window, pixel)."""
-    parts = [
-        lax.dynamic_slice_in_dim(x, at, level.batch, 1) for at in (batch.position, batch.after)
-    ]
-    return jnp.concatenate(parts, axis=1)
-
-
-def _search_window(
+def _search_row(
     plan: SearchPlan,
-    level: Level,
-    ring: Ring,
-    variance: jax.Array,
-    batch: _Batch,
-    i: jax.Array,
-    flagged: jax.Array,
+    levels: Levels,
+    turn: _Turn,
     base: _Baseline,
+    flagged: jax.Array,
+    at: tuple[jax.Array, jax.Array],
 ) -> tuple[Maps, jax.Array]:
-    """Search the due batch of one tile."""
-    flux = _cut(level, batch, ring.flux[i])
-    inverse = base.inverse_noise[i]
+    """Search the batch of one row, ``at`` (tile, row of the ring)."""
+    i, row = at
+    batch_of = partial(_batch_of, plan, turn)
+    flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
+    variance, inverse = levels.calibration[0, row], base.inverse_noise[i]
 
     def clipped(_: None) -> tuple[Maps, jax.Array]:
-        weight = _own_weight(plan, ring, i, slice(None), flagged)
-        kept = jnp.repeat(base.kept[i], level.rungs[0].width, axis=0)
-        under, inside = _cut(level, batch, weight), _cut(level, batch, weight * kept)
+        weight = _row_weight(plan, levels, turn, i, row)
+        kept = jnp.repeat(base.kept[i], plan.chunk, axis=0)
+        under, inside = batch_of(weight), batch_of(weight * kept)
         window = _Window(flux - under * base.mean[i], under, inside, base.total[i])
-        return _best(plan, level, window, variance, inverse)
+        return _rows_best(plan, window, variance, inverse, row)
 
     def whole(_: None) -> tuple[Maps, jax.Array]:
-        under = _cut(level, batch, ring.weight[:, :, None])
-        total = jnp.sum(ring.weight[0])[None]
+        under = batch_of(_window_of(plan, turn, levels.weight[row][:, None]))
+        total = jnp.sum(_window_of(plan, turn, levels.weight[turn.first_row][:, None]), 0)
         window = _Window(flux - under * base.mean[i], under, under, total)
-        return _best(plan, level, window, variance, inverse)
+        return _rows_best(plan, window, variance, inverse, row)
 
-    return lax.cond((flagged <= 0) & jnp.all(base.kept[i]), whole, clipped, None)
+    return lax.cond((flagged[i] <= 0) & jnp.all(base.kept[i]), whole, clipped, None)
 
 
-def evaluate(
-    plan: SearchPlan,
-    k: int,
-    ring: Ring,
-    margin: Margin,
-    calibration: jax.Array,
-    flagged: jax.Array,
-    alive: jax.Array,
-    frame: jax.Array,
-) -> tuple[Margin, Detections, jax.Array]:
-    """Search level ``k`` if its turn has come.
+def _search_turn(
+    plan: SearchPlan, levels: Levels, turn: _Turn, flagged: jax.Array, base: _Baseline
+) -> tuple[Maps, jax.Array]:
+    """Best S/N over the rows of the level, (batch, padded pixel), and second moments."""
+    n_rungs = len(plan.ring_widths)
+
+    def tile(i: jax.Array, carry: tuple[Maps, jax.Array]) -> tuple[Maps, jax.Array]:
+        maps, moments = carry
+
+        def row(j: jax.Array, best: tuple[Maps, jax.Array]) -> tuple[Maps, jax.Array]:
+            so_far, moments = best
+            index = turn.first_row + j
+            here, more = _search_row(plan, levels, turn, base, flagged, (i, index))
+            better = here.snr > so_far.snr
+            chosen = Maps(*(jnp.where(better, b, a) for a, b in zip(so_far, here, strict=True)))
+            return chosen, moments.at[:, index].add(more)
+
+        shape = (BATCH, plan.tile)
+        start = Maps(
+            jnp.full(shape, -jnp.inf, jnp.float32),
+            jnp.zeros(shape, jnp.int32),
+            jnp.zeros(shape, jnp.float32),
+        )
+        best, moments = lax.fori_loop(0, turn.n_rows, row, (start, moments))
+        return Maps(*(m.at[i].set(b) for m, b in zip(maps, best, strict=True))), moments
+
+    shape = (plan.n_tiles, BATCH, plan.tile)
+    empty = Maps(
+        jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32)
+    )
+    moments = jnp.zeros((2, plan.ring_rows, n_rungs), jnp.float32)
+    maps, moments = lax.fori_loop(0, plan.n_tiles, tile, (empty, moments))
+    return Maps(*(m.transpose(1, 0, 2).reshape(BATCH, -1) for m in maps)), moments
+
+
+def search_levels(
+    plan: SearchPlan, levels: Levels, flagged: jax.Array, alive: jax.Array, frame: jax.Array
+) -> tuple[Levels, Detections, jax.Array]:
+    """Search every batch whose turn has come.
 
     Parameters
     ----------
     flagged : (tile,) int32
         Above 0 where pixels of a tile have weights of their own in the window.
     alive : (tile, pixel) bool
+    frame : () int32
 
     Returns
     -------
-    margin : Margin
+    levels : Levels
     detections : Detections
-    moments : (2, trial)
-        For :func:`calibrated`.
+        With a leading axis of turns.
+    moments : (2, row, rung)
+        Second moments of S/N, and samples in them.
     """
-    level = plan.levels[k]
-    batch = _due_batch(plan, level, frame)
-    variance = calibration[0]
+    source = PeakSource(
+        widths=np.asarray(plan.ring_widths),
+        dm_rows=np.concatenate([v.dm_rows for v in plan.levels[1:]])[None, :].repeat(
+            len(plan.ring_widths), axis=0
+        ),
+        ends=False,
+    )
+    n_turns = len(turns(plan))
+    nothing = none_found(plan.config.max_detections)
+    found = jax.tree.map(lambda a: jnp.zeros((n_turns, *a.shape), a.dtype), nothing)
+    moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
+    Carry = tuple[Margin, jax.Array, Detections, jax.Array]
 
-    def search(margin: Margin) -> tuple[Margin, Detections, jax.Array]:
-        shape = (plan.n_tiles, level.batch, plan.tile)
-        empty = Maps(
-            jnp.zeros(shape, jnp.float32),
-            jnp.zeros(shape, jnp.int32),
-            jnp.zeros(shape, jnp.float32),
-        )
+    def one(number: jax.Array, carry: Carry) -> Carry:
+        turn = _turn(plan, number, frame)
 
-        base = _baseline(plan, level, ring, batch, flagged, alive)
+        def search(carry: Carry) -> Carry:
+            margins, slow, found, moments = carry
+            base = _baseline(plan, levels._replace(slow=slow), turn, alive)
+            maps, more = _search_turn(plan, levels, turn, flagged, base)
+            start = turn.first * turn.decimation - plan.max_delay
+            margin = Margin(*(m[turn.level] for m in margins))
+            margin, peaks = report(plan, source, margin, maps, (start, turn.decimation))
+            margins = Margin(
+                *(m.at[turn.level].set(v) for m, v in zip(margins, margin, strict=True))
+            )
+            found = jax.tree.map(lambda a, b: a.at[number].set(b), found, peaks)
+            return margins, slow.at[turn.level].set(base.slow), found, moments + more
 
-        def body(i: jax.Array, carry: tuple[Maps, jax.Array]) -> tuple[Maps, jax.Array]:
-            maps, moments = carry
-            tile, more = _search_window(plan, level, ring, variance, batch, i, flagged[i], base)
-            return Maps(*(m.at[i].set(t) for m, t in zip(maps, tile, strict=True))), moments + more
+        return lax.cond(turn.due, search, lambda c: c, carry)
 
-        moments = jnp.zeros((2, level.n_trials), jnp.float32)
-        maps, moments = lax.fori_loop(0, plan.n_tiles, body, (empty, moments))
-        flat = Maps(*(m.transpose(1, 0, 2).reshape(level.batch, -1) for m in maps))
-        start = batch.first * level.decimation - plan.max_delay
-        margin, found = report(plan, k, margin, flat, start)
-        return margin, found, moments
-
-    def wait(margin: Margin) -> tuple[Margin, Detections, jax.Array]:
-        nothing = none_found(plan, plan.config.max_detections)
-        return margin, nothing, jnp.zeros((2, level.n_trials), jnp.float32)
-
-    return lax.cond(batch.due, search, wait, margin)
+    start = (levels.margins, levels.slow, found, moments)
+    margins, slow, found, moments = lax.fori_loop(0, n_turns, one, start)
+    return levels._replace(margins=margins, slow=slow), found, moments

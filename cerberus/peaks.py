@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from .detections import Detections
 from .kernels.peaks import find_peaks
@@ -12,24 +15,40 @@ from .plan import SearchPlan
 from .state import Maps, Margin
 
 
+class PeakSource(NamedTuple):
+    """How to read the trials of a map.
+
+    Attributes
+    ----------
+    widths : (rung,) int
+        Boxcar widths in entries.
+    dm_rows : (rung, row) int
+        The plan's DM trial of each row.
+    ends : bool
+        Whether times are those of the last entry under the boxcar, or of the first.
+    """
+
+    widths: NDArray[np.int64]
+    dm_rows: NDArray[np.int64]
+    ends: bool
+
+
 def report(
-    plan: SearchPlan, k: int, margin: Margin, maps: Maps, start: Array
+    plan: SearchPlan, source: PeakSource, margin: Margin, maps: Maps, times: tuple[Array, Array]
 ) -> tuple[Margin, Detections]:
     """Peaks of a level's newest maps, ``peak_margin`` entries late.
 
     Parameters
     ----------
-    plan : SearchPlan
-    k : int
-        Level. Maps of level 0 are indexed by the last sample of the boxcar, those of
-        the others by its first entry.
     margin : Margin
+        The maps before.
     maps : Maps
-        (time, pixel) arrays.
-    start : () int32
-        Sample of the first time in ``maps``.
+        (time, padded pixel) arrays.
+    times : (start, decimation)
+        Sample of the first entry in ``maps``, and samples an entry.
     """
-    level, reach = plan.levels[k], plan.peak_margin
+    reach = plan.peak_margin
+    start, decimation = times
     snr, trial, flux = (jnp.concatenate(pair) for pair in zip(margin, maps, strict=True))
     ny, nx = plan.config.shape
     image = snr[:, : plan.n_pixels].reshape(-1, ny, nx)
@@ -41,26 +60,23 @@ def report(
     time, pixel = index // plan.n_pixels, index % plan.n_pixels
     code = trial[reach + time, pixel]
     rung, row = code >> 16, code & 0xFFFF
-    widths = jnp.asarray([r.width for r in level.rungs], jnp.int32)[rung]
-    dm_of = np.zeros((len(level.rungs), max(r.n_rows for r in level.rungs)), np.int32)
-    for i, r in enumerate(level.rungs):
-        dm_of[i, : r.n_rows] = level.dm_rows[:: r.stride]
-    first = start + (time - reach) * level.decimation
-    if k == 0:
-        first = first - widths + 1
-    zero = jnp.zeros_like(index)
+    widths = jnp.asarray(source.widths, jnp.int32)[rung]
+    first = time - reach - (widths - 1 if source.ends else 0)
+
+    def slots(values: Array) -> Array:
+        """One length for all maps, however few times they hold."""
+        values = jnp.where(used, values, jnp.zeros_like(values))
+        return jnp.pad(values, (0, plan.config.max_detections - values.shape[0]))
+
     found = Detections(
-        start=jnp.where(used, first, zero),
-        width=jnp.where(used, widths * level.decimation, zero),
-        i_dm=jnp.where(used, jnp.asarray(dm_of)[rung, row], zero),
-        y=jnp.where(used, pixel // nx, zero),
-        x=jnp.where(used, pixel % nx, zero),
-        snr=jnp.where(used, peaks.snr, 0.0),
-        flux=jnp.where(used, flux[reach + time, pixel], 0.0),
+        start=slots(start + first * decimation),
+        width=slots(widths * decimation),
+        i_dm=slots(jnp.asarray(source.dm_rows, jnp.int32)[rung, row]),
+        y=slots(pixel // nx),
+        x=slots(pixel % nx),
+        snr=slots(peaks.snr),
+        flux=slots(flux[reach + time, pixel]),
         n_found=peaks.n_found,
     )
-    # Slots differ with the number of times a level holds; pad them to one length.
-    spare = plan.config.max_detections - found.start.shape[0]
-    padded = [jnp.pad(a, (0, spare)) for a in found[:-1]] if spare else found[:-1]
     n = snr.shape[0] - 2 * reach
-    return Margin(snr[n:], trial[n:], flux[n:]), Detections(*padded, found.n_found)
+    return Margin(snr[n:], trial[n:], flux[n:]), found

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,10 @@ from .kernels.boxcar import Rung
 from .kernels.dedisperse import DedispersionTree, build_tree
 
 WINDOW = 256
-"""Entries of the baseline window of a decimated level (at least)."""
+"""Entries of the baseline window of a decimated level."""
 
 BATCH = 32
-"""Entries of a decimated level that are searched at a time (at least)."""
+"""Entries of a decimated level that are searched at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,15 +42,14 @@ class Level:
         Widths in entries, and the rows each is matched with.
     dm_rows : (row,) int
         The plan's DM trial of each row.
-    batch, window : int
-        Entries searched at once, and entries of the baseline around them.
+    first_row : int
+        Place of the first row in the ring that the decimated levels share.
     """
 
     decimation: int
     rungs: tuple[Rung, ...]
     dm_rows: NDArray[np.int64]
-    batch: int
-    window: int
+    first_row: int = 0
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -129,11 +129,33 @@ class SearchPlan:
         return self.dm_pc_cm3[rows[:: self.levels[level].rungs[rung].stride]]
 
     @property
+    def ring_rows(self) -> int:
+        """Rows of all decimated levels together."""
+        return sum(len(level.dm_rows) for level in self.levels[1:])
+
+    @property
+    def ring_length(self) -> int:
+        """Entries that the ring holds: a window, and what a frame adds before a search."""
+        # A frame's entries must not wrap around the end.
+        step = max(BATCH, self.frame // 2)
+        return step * -(-(WINDOW + max(0, self.frame // 2 - BATCH)) // step)
+
+    @property
+    def ring_widths(self) -> tuple[int, ...]:
+        """Boxcar widths in entries that some decimated level uses."""
+        return tuple(sorted({r.width for level in self.levels[1:] for r in level.rungs}))
+
+    @property
+    def chunk(self) -> int:
+        """Entries in a stretch of the baseline: the narrowest boxcar of a level."""
+        return self.ring_widths[0] if self.ring_widths else WINDOW
+
+    @property
     def latency_samples(self) -> tuple[int, ...]:
         """Samples from the end of a pulse to its report, at most, for each level."""
         out = []
         for level in self.levels:
-            lag = level.window // 2 + 2 * level.batch if level.decimation > 1 else 0
+            lag = WINDOW // 2 + 2 * BATCH if level.decimation > 1 else 0
             out.append(lag * level.decimation + self.max_delay + self.frame)
         return tuple(out)
 
@@ -144,7 +166,7 @@ class SearchPlan:
         per_pixel = (self.max_delay + self.frame) * self.n_channels + self.n_channels + 40
         history = len(self.levels[0].dm_rows[:: _shared_stride(self.levels[0])])
         history *= self.levels[0].rungs[-1].width - 1
-        rings = sum(len(v.dm_rows) * v.window for v in self.levels[1:])
+        rings = self.ring_rows * self.ring_length
         margins = sum(6 * self.peak_margin for _ in self.levels)
         flagged = 1.5 if config.pixel_weights else 1.0
         per_pixel += int((history + rings) * flagged) + margins
@@ -192,7 +214,7 @@ def _octave(first: int, ratio: float) -> list[int]:
     """Fewest geometric widths from ``first`` to twice it with steps within ``ratio``."""
     for count in range(1, first + 1):
         widths = [round(first * 2 ** (j / count)) for j in range(count + 1)]
-        if all(b <= a * ratio for a, b in zip(widths, widths[1:], strict=False)):
+        if all(b <= a * ratio for a, b in pairwise(widths)):
             return widths[:-1]
     return list(range(first, 2 * first))
 
@@ -287,15 +309,15 @@ def make_plan(config: SearchConfig) -> SearchPlan:
 
     tile, n_tiles = _tiling(config)
     frame = config.frame or _frame_length(config, int(delays.max()), ladder)
-    levels = []
+    levels, first_row = [], 0
     for k, (widths, stride) in enumerate(zip(ladder, strides, strict=True)):
         rows = np.arange(n_grid) if k == 0 else _level_rows(n_grid, stride[0])
         rungs = []
         for width, s in zip(widths, stride, strict=True):
             s = s if k == 0 else max(1, min(s // stride[0], _last_power(len(rows))))
             rungs.append(Rung(width, s, len(rows[::s])))
-        batch = max(BATCH, frame >> k) if k else frame
-        levels.append(Level(1 << k, tuple(rungs), rows, batch, max(WINDOW, 4 * batch)))
+        levels.append(Level(1 << k, tuple(rungs), rows, first_row))
+        first_row += len(rows) if k else 0
     return SearchPlan(
         config=config,
         dm_pc_cm3=dms,

@@ -23,24 +23,18 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
+from .calibration import calibrated, second_moment
 from .detections import Detections
 from .kernels.baseline import Tracker, frame_moments, track
 from .kernels.boxcar import best_trial, boxcar_sums, locate_trial
 from .kernels.dedisperse import dedisperse
-from .levels import (
-    add_entries,
-    calibrated,
-    clear_entries,
-    evaluate,
-    put_entries,
-    rung_scales,
-    sampled,
-)
-from .peaks import report
-from .plan import SearchPlan
-from .state import Maps, Ring, SearchState, Statistics, init
+from .levels import TileEntries, add_entries, open_entries, put_entries, search_levels
+from .peaks import PeakSource, report
+from .plan import BATCH, WINDOW, SearchPlan
+from .state import Levels, Maps, SearchState, Statistics, init
 
 _TINY = 1e-30
 
@@ -84,6 +78,12 @@ def _full_rate_sums(plan: SearchPlan, z: jax.Array, extended: jax.Array) -> list
     return sums
 
 
+def _rung_variances(plan: SearchPlan, variance: jax.Array) -> list[jax.Array]:
+    """Variances of the full-rate trials, (n_rows, 1, 1) for each rung."""
+    bounds = np.cumsum([r.n_rows for r in plan.levels[0].rungs])
+    return [v[:, None, None] for v in jnp.split(variance, bounds[:-1])]
+
+
 def _extend(plan: SearchPlan, history: jax.Array, z: jax.Array) -> jax.Array:
     return jnp.concatenate([history, z[:: _history_rows(plan)]], axis=1)
 
@@ -118,7 +118,13 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
     variance = stats.channel_variance
     channel_weight = jnp.where(variance > 0, 1 / jnp.maximum(variance, _TINY), 0)
     weight = jnp.concatenate([state.tail_weight, w]) * channel_weight
-    trial_weight = dedisperse(plan.tree, weight.T[:, :, None], plan.frame)
+    # The sums over channels differ between trials only where flags come and go.
+    trial_weight = lax.cond(
+        jnp.all(weight == weight[0]),
+        lambda w: jnp.full((plan.tree.n_trials, plan.frame, 1), jnp.sum(w[0]), w.dtype),
+        lambda w: dedisperse(plan.tree, w.T[:, :, None], plan.frame),
+        weight,
+    )
     history = _extend(plan, state.history_weight[:, :, None], trial_weight)
     sums = _full_rate_sums(plan, trial_weight, history)
     n = stats.n_frames
@@ -127,7 +133,7 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
     good = (seen > 0) & ((seen >= 0.25 * nominal) | (n == 0))
     scales = []
     for rung, total, v in zip(
-        level.rungs, sums, rung_scales(level, state.calibration[0][0]), strict=True
+        level.rungs, sums, _rung_variances(plan, state.calibration[0]), strict=True
     ):
         # Variance of a boxcar less its baseline: part of the mean for the first frames,
         # apart from it (and 1.3 times noisier than a mean) once medians are used.
@@ -135,7 +141,8 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
         late = 1 + 1.3 * rung.width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
         factor = jnp.where(n < 8, early, late)
         usable = (total > 0) & (factor > 0.5)
-        scales.append(jnp.where(usable, v / jnp.sqrt(jnp.maximum(total * factor, _TINY)), 0))
+        variance = jnp.maximum(v * total * factor, _TINY)
+        scales.append(jnp.where(usable, lax.rsqrt(variance), 0))
     return _Shared(
         weight=weight,
         frame_weight=w,
@@ -181,7 +188,13 @@ def _score(
 
     found = jnp.max(snr) >= plan.config.threshold
     trial, flux = lax.cond(found, located, unlocated, None)
-    return Maps(snr, trial, flux), sampled(plan, plan.levels[0], sums, scales, inverse_noise)
+    moments = [
+        second_moment(
+            plan, total * scale * inverse_noise, (scale > 0) & (inverse_noise > 0), rung.width
+        )
+        for rung, total, scale in zip(plan.levels[0].rungs, sums, scales, strict=True)
+    ]
+    return Maps(snr, trial, flux), jnp.concatenate(moments, axis=1)
 
 
 def _search_tile(
@@ -274,7 +287,7 @@ def _tracker(stats: Statistics, i: jax.Array) -> Tracker:
 
 def _flag_horizon(plan: SearchPlan) -> int:
     """Frames for which a flagged sample can still be under a boxcar or in a window."""
-    samples = max(v.window * v.decimation if v.decimation > 1 else 0 for v in plan.levels)
+    samples = plan.ring_length * plan.levels[-1].decimation
     return (samples + plan.max_delay) // plan.frame + 4
 
 
@@ -340,7 +353,7 @@ class _Carry(NamedTuple):
     history: jax.Array
     history_deficit: jax.Array
     flagged: jax.Array
-    rings: tuple[Ring, ...]
+    levels: Levels
     maps: Maps
     moments: jax.Array
 
@@ -376,6 +389,7 @@ def _search_tiles(
     """Search every tile at full rate and enter its sums in the rings."""
     decimated = plan.levels[1:]
     entry_weights = [add_entries(level, shared.trial_weight) for level in decimated]
+    levels, held = open_entries(plan, state.levels, state.frame, entry_weights)
 
     def body(i: jax.Array, c: _Carry) -> _Carry:
         first = i * plan.tile
@@ -389,16 +403,15 @@ def _search_tiles(
         result = _search_tile(
             plan, shared, samples, tracker, c.history[i], c.history_deficit[i], flagged > 0
         )
+        entries = [
+            TileEntries(*parts)
+            for parts in zip(result.entries, result.deficits, entry_weights, held, strict=True)
+        ]
         return _Carry(
             history=_put(c.history, result.history, i),
             history_deficit=_put(c.history_deficit, result.history_deficit, i),
             flagged=c.flagged.at[i].set(flagged),
-            rings=tuple(
-                put_entries(plan, level, ring, i, state.frame, flux, deficit, added, tracker.noise)
-                for level, ring, flux, deficit, added in zip(
-                    decimated, c.rings, result.entries, result.deficits, entry_weights, strict=True
-                )
-            ),
+            levels=put_entries(plan, c.levels, i, state.frame, entries, tracker.noise),
             maps=Maps(*(_put(m, t, i) for m, t in zip(c.maps, result.maps, strict=True))),
             moments=c.moments + result.moments,
         )
@@ -408,10 +421,7 @@ def _search_tiles(
         history=state.history,
         history_deficit=state.history_deficit,
         flagged=state.flagged,
-        rings=tuple(
-            clear_entries(plan, level, ring, state.frame, shared.trial_weight)
-            for level, ring in zip(decimated, state.rings, strict=True)
-        ),
+        levels=levels,
         maps=Maps(
             snr=jnp.zeros(shape, jnp.float32),
             trial=jnp.zeros(shape, jnp.int32),
@@ -434,25 +444,17 @@ def _finish_frame(
     """Decimated levels, peaks and what the tiles learned together."""
     stats = learned.statistics
     keep = state.history.shape[2]
-    calibration = [calibrated(state.calibration[0], c.moments, plan)]
     full_rate = Maps(*(m.transpose(1, 0, 2).reshape(plan.frame, -1) for m in c.maps))
     start = state.frame * plan.frame - plan.max_delay
-    margin, found = report(plan, 0, state.margins[0], full_rate, start)
-    margins, detections = [margin], [found]
-    for k, ring in enumerate(c.rings, start=1):
-        margin, found, moments = evaluate(
-            plan,
-            k,
-            ring,
-            state.margins[k],
-            state.calibration[k],
-            c.flagged,
-            stats.alive,
-            state.frame,
-        )
-        margins.append(margin)
-        detections.append(found)
-        calibration.append(calibrated(state.calibration[k], moments, plan))
+    margin, found = report(
+        plan, _full_rate_source(plan), state.margin, full_rate, (start, jnp.asarray(1))
+    )
+    found = jax.tree.map(lambda a: a[None], found)
+    levels = c.levels
+    if len(plan.levels) > 1:
+        levels, more, moments = search_levels(plan, levels, c.flagged, stats.alive, state.frame)
+        levels = levels._replace(calibration=calibrated(levels.calibration, moments, plan))
+        found = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), found, more)
 
     seen = learned.variance[1] > 0
     estimate = learned.variance[0] / jnp.maximum(learned.variance[1], 1)
@@ -478,11 +480,19 @@ def _finish_frame(
         history_weight=shared.history[:, shared.history.shape[1] - keep :, 0],
         history_deficit=jnp.where(empty, 0, c.history_deficit),
         flagged=jnp.where(empty, jnp.maximum(c.flagged - 1, 0), c.flagged),
-        rings=c.rings,
-        calibration=tuple(calibration),
-        margins=tuple(margins),
+        levels=levels,
+        calibration=calibrated(state.calibration, c.moments, plan),
+        margin=margin,
     )
-    return new_state, jax.tree.map(lambda *a: jnp.stack(a), *detections)
+    return new_state, found
+
+
+def _full_rate_source(plan: SearchPlan) -> PeakSource:
+    level = plan.levels[0]
+    dm_rows = np.zeros((len(level.rungs), len(level.dm_rows)), np.int64)
+    for i, rung in enumerate(level.rungs):
+        dm_rows[i, : rung.n_rows] = level.dm_rows[:: rung.stride]
+    return PeakSource(np.asarray([r.width for r in level.rungs]), dm_rows, ends=True)
 
 
 def _recut(
@@ -490,13 +500,21 @@ def _recut(
 ) -> tuple[SearchState, Detections]:
     """Search every full frame that the pending samples and a block make."""
     n, frame = data.shape[0], plan.frame
-    n_max = (n + frame - 1) // frame
+    aligned = state.pending.shape[0] == 0
+    if aligned and n % frame:
+        raise ValueError(
+            f"data: an aligned state takes whole frames of {frame} samples, got {n} samples"
+        )
+    if aligned and n == frame:
+        state, found = _frame(plan, state, data, weights)
+        return state, jax.tree.map(lambda a: a[None], found)
     stream = jnp.concatenate([state.pending, data])
     stream_weight = jnp.concatenate([state.pending_weight, weights])
-    first = frame - state.n_pending
+    first = stream.shape[0] - n - state.n_pending
     n_frames = (state.n_pending + n) // frame
-    slot = jax.eval_shape(lambda s: _frame(plan, s, stream[:frame], stream_weight[:frame]), state)
-    found = jax.tree.map(lambda a: jnp.zeros((n_max, *a.shape), a.dtype), slot[1])
+    shapes = jax.eval_shape(lambda s: _frame(plan, s, stream[:frame], stream_weight[:frame]), state)
+    n_max = (n + frame - 1) // frame
+    found = jax.tree.map(lambda a: jnp.zeros((n_max, *a.shape), a.dtype), shapes[1])
 
     def body(i: jax.Array, carry: tuple[SearchState, Detections]) -> tuple[SearchState, Detections]:
         state, found = carry
@@ -506,12 +524,13 @@ def _recut(
         state, detections = _frame(plan, state, x, w)
         return state, jax.tree.map(lambda a, d: a.at[i].set(d), found, detections)
 
+    held = stream.shape[0] - n
     rest = state._replace(pending=stream[:0], pending_weight=stream_weight[:0])
     state, found = lax.fori_loop(0, n_frames, body, (rest, found))
     state = state._replace(
         n_pending=(state.n_pending + n) % frame,
-        pending=stream[n:],
-        pending_weight=stream_weight[n:],
+        pending=stream[stream.shape[0] - held :],
+        pending_weight=stream_weight[stream.shape[0] - held :],
     )
     return state, found
 
@@ -528,7 +547,8 @@ def step(
     state : SearchState
         From :func:`init` or the step before; its buffers are reused.
     data : (time, channel, y, x) or (time, channel, pixel) float32
-        Any number of samples. NaN has weight 0.
+        Any number of samples (whole frames for an aligned state). NaN has weight 0.
+        Pixels already padded with NaN to ``plan.n_padded`` are not copied.
     weights : (time, channel) float32
         Relative weights; 0 where data are flagged or missing. The noise variance of a
         sample is taken to go as the inverse of its weight.
@@ -537,47 +557,38 @@ def step(
     -------
     state : SearchState
     detections : Detections
-        With leading axes (frame, level).
+        With leading axes (frame, map): full rate first, then the decimated levels.
     """
-    data = data.reshape(*data.shape[:2], plan.n_pixels)
-    data = jnp.pad(
-        data, ((0, 0), (0, 0), (0, plan.n_padded - plan.n_pixels)), constant_values=jnp.nan
-    )
+    data = data.reshape(*data.shape[:2], -1)
+    spare = plan.n_padded - data.shape[2]
+    if spare:
+        data = jnp.pad(data, ((0, 0), (0, 0), (0, spare)), constant_values=jnp.nan)
     return _recut(plan, state, data, weights.astype(jnp.float32))
 
 
-@partial(jax.jit, static_argnums=0, donate_argnums=1)
 def finish(plan: SearchPlan, state: SearchState) -> tuple[SearchState, Detections]:
-    """Search what is still pending, as if the stream went on without data.
+    """Search what is still pending: the stream goes on without data until all is reported.
 
     Returns
     -------
     state : SearchState
     detections : Detections
-        With leading axes (frame, level).
+        With leading axes (frame, map).
     """
-    x = jnp.full((plan.frame, plan.n_channels, plan.n_padded), jnp.nan, jnp.float32)
-    w = jnp.zeros((plan.frame, plan.n_channels), jnp.float32)
-    state, found = _recut(plan, state, x, w)
-    n = n_flush_frames(plan)
-    slots = jax.tree.map(lambda a: jnp.zeros((n, *a.shape[1:]), a.dtype), found)
-
-    def body(i: jax.Array, carry: tuple[SearchState, Detections]) -> tuple[SearchState, Detections]:
-        state, slots = carry
-        state, detections = _frame(plan, state, x, w)
-        return state, jax.tree.map(lambda a, d: a.at[i].set(d), slots, detections)
-
-    state, slots = lax.fori_loop(0, n, body, (state, slots))
-    return state, jax.tree.map(lambda a, b: jnp.concatenate([a, b]), found, slots)
+    x = np.full((plan.frame, plan.n_channels, plan.n_padded), np.nan, np.float32)
+    w = np.zeros((plan.frame, plan.n_channels), np.float32)
+    x, w = jnp.asarray(x), jnp.asarray(w)
+    found = []
+    for _ in range(n_flush_frames(plan)):
+        state, detections = step(plan, state, x, w)
+        found.append(detections)
+    return state, jax.tree.map(lambda *a: jnp.concatenate(a), *found)
 
 
 def n_flush_frames(plan: SearchPlan) -> int:
     """Frames without data after which every sample has been reported."""
-    entries = [
-        (v.window // 2 + 3 * v.batch) * v.decimation if v.decimation > 1 else plan.peak_margin
-        for v in plan.levels
-    ]
-    return -(-(max(entries) + plan.max_delay) // plan.frame) + 1
+    entries = (WINDOW // 2 + 3 * BATCH) * plan.levels[-1].decimation if plan.ring_rows else 0
+    return -(-(max(entries, plan.peak_margin) + plan.max_delay) // plan.frame) + 2
 
 
 __all__ = ["finish", "init", "n_flush_frames", "step"]

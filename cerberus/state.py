@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from .plan import Level, SearchPlan, _shared_stride
+from .plan import BATCH, SearchPlan, _shared_stride
 
 T = TypeVar("T")
 
@@ -58,27 +59,6 @@ class Statistics(NamedTuple):
     power_kept: jax.Array
 
 
-class Ring(NamedTuple):
-    """The last entries of a decimated level.
-
-    Attributes
-    ----------
-    flux : (tile, row, window, pixel) float32
-        Weighted sums of flux, the baseline included.
-    weight : (row, window) float32
-        Sums of weights of a pixel without flags of its own.
-    deficit : (tile, row, window, pixel or 0) float16
-        What a pixel's own flags take off, as a fraction of ``weight``.
-    noise : (tile, slot, pixel) float32
-        The noise at the time of each batch in the window.
-    """
-
-    flux: jax.Array
-    weight: jax.Array
-    deficit: jax.Array
-    noise: jax.Array
-
-
 class Maps(NamedTuple):
     """Best S/N at every time and pixel, (time, pixel) or tile by tile.
 
@@ -109,6 +89,37 @@ class Margin(NamedTuple):
     flux: jax.Array
 
 
+class Levels(NamedTuple):
+    """The decimated levels, one after the other in one ring.
+
+    Attributes
+    ----------
+    flux : (tile, row, entry, pixel) float32
+        Weighted sums of flux, the baseline included.
+    weight : (row, entry) float32
+        Sums of weights of a pixel without flags of its own.
+    deficit : (tile, row, entry, pixel or 0) float16
+        What a pixel's own flags take off, as a fraction of ``weight``.
+    noise : (level, tile, slot, pixel) float32
+        The noise at the time of each batch in the ring.
+    slow : (level, tile, pixel) float32
+        Variance of slow changes relative to the noise, for each sample of a boxcar.
+    calibration : (2, row, rung) float32
+        Pooled variance of every trial's S/N, infinite for trials that a level does not
+        have, and the samples it rests on.
+    margins : Margin
+        With a leading axis of levels.
+    """
+
+    flux: jax.Array
+    weight: jax.Array
+    deficit: jax.Array
+    noise: jax.Array
+    slow: jax.Array
+    calibration: jax.Array
+    margins: Margin
+
+
 class SearchState(NamedTuple):
     """See the classes above; ``pending`` holds the newest samples, right-aligned.
 
@@ -130,10 +141,12 @@ class SearchState(NamedTuple):
     history_deficit : like ``history`` or empty
     flagged : (tile,) int32
         Frames for which a tile's deficits may be other than zero.
-    rings : tuple of Ring
-    calibration : tuple of (2, trial) float32
-        For each level, pooled variance of every trial's S/N and the samples in it.
-    margins : tuple of Margin
+    calibration : (2, trial) float32
+        Pooled variance of S/N of the full-rate level's trials, rung by rung, and the
+        samples it rests on.
+    margin : Margin
+        Of the full-rate level.
+    levels : Levels
     """
 
     frame: jax.Array
@@ -147,9 +160,9 @@ class SearchState(NamedTuple):
     history_weight: jax.Array
     history_deficit: jax.Array
     flagged: jax.Array
-    rings: tuple[Ring, ...]
-    calibration: tuple[jax.Array, ...]
-    margins: tuple[Margin, ...]
+    calibration: jax.Array
+    margin: Margin
+    levels: Levels
 
 
 def _init_statistics(plan: SearchPlan) -> Statistics:
@@ -178,18 +191,8 @@ def _copy(tree: T) -> T:
     return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
 
 
-def _init_ring(plan: SearchPlan, level: Level) -> Ring:
-    rows, flags = len(level.dm_rows), plan.tile if plan.config.pixel_weights else 0
-    return Ring(
-        flux=jnp.zeros((plan.n_tiles, rows, level.window, plan.tile), jnp.float32),
-        weight=jnp.zeros((rows, level.window), jnp.float32),
-        deficit=jnp.zeros((plan.n_tiles, rows, level.window, flags), jnp.float16),
-        noise=jnp.zeros((plan.n_tiles, level.window // level.batch, plan.tile), jnp.float32),
-    )
-
-
-def _init_margin(plan: SearchPlan) -> Margin:
-    shape = (2 * plan.peak_margin, plan.n_padded)
+def _init_margin(plan: SearchPlan, *leading: int) -> Margin:
+    shape = (*leading, 2 * plan.peak_margin, plan.n_padded)
     return Margin(
         snr=jnp.full(shape, -jnp.inf, jnp.float32),
         trial=jnp.zeros(shape, jnp.int32),
@@ -197,7 +200,30 @@ def _init_margin(plan: SearchPlan) -> Margin:
     )
 
 
-def init(plan: SearchPlan, learned: SearchState | None = None) -> SearchState:
+def _init_levels(plan: SearchPlan) -> Levels:
+    decimated = plan.levels[1:]
+    flags = plan.tile if plan.config.pixel_weights else 0
+    variance = np.full((plan.ring_rows, len(plan.ring_widths)), np.inf, np.float32)
+    for level in decimated:
+        for rung in level.rungs:
+            rows = level.first_row + np.arange(len(level.dm_rows))[:: rung.stride]
+            variance[rows, plan.ring_widths.index(rung.width)] = 1
+    ring = (plan.n_tiles, plan.ring_rows, plan.ring_length)
+    slots = plan.ring_length // BATCH
+    return Levels(
+        flux=jnp.zeros((*ring, plan.tile), jnp.float32),
+        weight=jnp.zeros(ring[1:], jnp.float32),
+        deficit=jnp.zeros((*ring, flags), jnp.float16),
+        noise=jnp.zeros((len(decimated), plan.n_tiles, slots, plan.tile), jnp.float32),
+        slow=jnp.zeros((len(decimated), plan.n_tiles, plan.tile), jnp.float32),
+        calibration=jnp.stack([jnp.asarray(variance), jnp.zeros(variance.shape)]),
+        margins=_init_margin(plan, len(decimated)),
+    )
+
+
+def init(
+    plan: SearchPlan, learned: SearchState | None = None, *, aligned: bool = False
+) -> SearchState:
     """State before the first sample.
 
     Parameters
@@ -207,11 +233,17 @@ def init(plan: SearchPlan, learned: SearchState | None = None) -> SearchState:
         Take baseline, noise and calibration from this state, left by an earlier run
         over the same field with the same plan. Without it the first frames are searched
         against what has been seen of them so far.
+    aligned : bool
+        Every block will be a whole number of frames: no room is kept to re-cut them.
 
     Returns
     -------
     SearchState
     """
+    levels = _init_levels(plan)
+    trials = jnp.ones(plan.levels[0].n_trials)
+    fresh_calibration = jnp.stack([trials, jnp.zeros_like(trials)])
+    held = 0 if aligned else plan.frame
     level = plan.levels[0]
     rows = len(level.dm_rows[:: _shared_stride(level)])
     keep = level.rungs[-1].width - 1
@@ -219,8 +251,8 @@ def init(plan: SearchPlan, learned: SearchState | None = None) -> SearchState:
     return SearchState(
         frame=jnp.zeros((), jnp.int32),
         n_pending=jnp.zeros((), jnp.int32),
-        pending=jnp.zeros((plan.frame, plan.n_channels, plan.n_padded), jnp.float32),
-        pending_weight=jnp.zeros((plan.frame, plan.n_channels), jnp.float32),
+        pending=jnp.zeros((held, plan.n_channels, plan.n_padded), jnp.float32),
+        pending_weight=jnp.zeros((held, plan.n_channels), jnp.float32),
         tail=jnp.zeros((plan.max_delay, plan.n_channels, plan.n_padded), jnp.float32),
         tail_weight=jnp.zeros((plan.max_delay, plan.n_channels), jnp.float32),
         statistics=_init_statistics(plan) if learned is None else _copy(learned.statistics),
@@ -228,11 +260,11 @@ def init(plan: SearchPlan, learned: SearchState | None = None) -> SearchState:
         history_weight=jnp.zeros((rows, keep), jnp.float32),
         history_deficit=jnp.zeros((plan.n_tiles, rows, keep, flags), jnp.float32),
         flagged=jnp.zeros(plan.n_tiles, jnp.int32),
-        rings=tuple(_init_ring(plan, level) for level in plan.levels[1:]),
-        calibration=tuple(
-            jnp.stack([jnp.ones(v.n_trials), jnp.zeros(v.n_trials)]) for v in plan.levels
-        )
+        calibration=fresh_calibration if learned is None else _copy(learned.calibration),
+        margin=_init_margin(plan),
+        levels=levels
         if learned is None
-        else _copy(learned.calibration),
-        margins=tuple(_init_margin(plan) for _ in plan.levels),
+        else levels._replace(
+            calibration=_copy(learned.levels.calibration), slow=_copy(learned.levels.slow)
+        ),
     )

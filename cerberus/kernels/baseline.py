@@ -151,14 +151,23 @@ def track(
     shift = baseline - old.baseline
 
     # Scatter about the *new* baseline, so that a level that was lost counts as noise.
+    # Noise is that of the channels, which all trials share. Where their sum scatters
+    # more than independent channels can, the pixel's flux varies, and that is its noise.
     power = m.power - 2 * shift * m.cross + shift * shift * m.weight
-    power = jnp.where(has, power / jnp.maximum(m.n_times, 1), old.noise**2)
+    power = power / jnp.maximum(m.n_times, 1)
+    n_present = jnp.sum(m.present & (channel_weight > 0)[:, None], 0)
+    quiet = jnp.sum(m.variance * channel_weight[:, None] * m.present, 0)
+    quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), power)
+    power = jnp.where(power > quiet * (1 + 6 * (2 / n_samples) ** 0.5), power, quiet)
+    power = jnp.where(has, power, old.noise**2)
     # Two frames cannot outvote a pulse in one of them; the image on the whole can.
     ceiling = jnp.where(n_frames < 2, 1 + 4 * (2 / n_samples) ** 0.5, jnp.inf)
     power = jnp.minimum(power, ceiling)
     p_recent, p_kept = _push(old.power_recent, old.power_kept, power, fresh, n_frames)
     seen = jnp.minimum(n_frames + 1, 64) * float(n_samples)
-    variance = _average(p_recent, p_kept, n_frames, median8_of_chi2(n_samples))
+    variance = _average(
+        p_recent, p_kept, n_frames, median8_of_chi2(n_samples * channel_weight.shape[0])
+    )
     variance = (PRIOR_SAMPLES + seen * variance) / (PRIOR_SAMPLES + seen)
     noise = jnp.where(update & (old.alive | has), jnp.sqrt(variance), old.noise)
 

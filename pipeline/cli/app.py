@@ -48,6 +48,7 @@ class CommandRow:
 
 
 COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("search", "pipeline.cli.search", "Find bursts in a recording."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )

@@ -1,0 +1,97 @@
+"""``slowburst search``: find bursts in a recording."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def search(
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="Image cube, FITS snapshots, or filterbank."),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    threshold: Annotated[float | None, typer.Option("--threshold", help="S/N. [7]")] = None,
+    dm_max: Annotated[float | None, typer.Option("--dm-max", help="pc/cc. [4000]")] = None,
+    max_width: Annotated[
+        float | None, typer.Option("--max-width", help="Widest pulse in seconds. [160.8]")
+    ] = None,
+    block: Annotated[
+        int | None, typer.Option("--block", min=1, help="Samples a frame. [by the plan]")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with these and more settings.")
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Make report.html.")] = True,
+    json_summary: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON.")
+    ] = False,
+) -> None:
+    """Search a recording for bursts, from one sample to minutes wide.
+
+    Writes candidates.ecsv, candidates.h5, summary.json and report.html to the folder.
+
+    Example: slowburst search recording.h5 --out results --threshold 7 --dm-max 1000
+    """
+    from pipeline.config import load_config
+    from pipeline.readers import open_recording
+    from pipeline.search import SearchSettings
+
+    settings = load_config(config, SearchSettings) if config else SearchSettings()
+    given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
+    settings = with_options(settings, given)
+    with open_recording(inputs) as reader:
+        summary = run(reader, out, settings)
+    page = None
+    if report:
+        from pipeline.report import make_report
+
+        page = make_report(out)
+    if json_summary:
+        typer.echo(json.dumps(summary))
+        return
+    typer.echo(
+        f"{summary['n_candidates']} candidates above S/N {settings.threshold:g} in "
+        f"{summary['data_seconds']:.0f} s of data "
+        f"({summary['realtime_factor']:.1f} times real time, "
+        f"{summary['false_alarms_expected']:.2g} false alarms expected)"
+    )
+    typer.echo(f"report: {page}" if page else f"results: {out}")
+
+
+def with_options(settings: Any, given: dict[str, Any]) -> Any:
+    """Settings with what was given on the command line."""
+    from pipeline.config import ConfigProblem
+    from pipeline.errors import InputError
+
+    try:
+        return replace(settings, **{k: v for k, v in given.items() if v is not None})
+    except ConfigProblem as error:
+        option = "--" + error.field.replace("_", "-")
+        raise InputError("command line", option, error.problem, error.remedy) from error
+
+
+def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
+    """Search with a progress bar."""
+    from pipeline.cli.progress import progress_bar
+    from pipeline.engine import Progress
+    from pipeline.search import search as search_reader
+
+    header, begun = reader.header, time.monotonic()
+    with progress_bar("searching") as update:
+
+        def tell(progress: Progress, n_candidates: int) -> None:
+            seconds = progress.n_samples * header.tsamp_s
+            factor = seconds / max(time.monotonic() - begun, 1e-9)
+            note = "learning the noise" if progress.warming_up else (
+                f"{seconds:.0f} s of data, {factor:.1f}x real time, {n_candidates} candidates"
+            )
+            update(progress.n_samples, header.n_samples, note)
+
+        return search_reader(reader, out, settings, tell)

@@ -1,0 +1,37 @@
+"""The device that the search runs on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+_ALIGNMENT = 64
+
+
+def prepare() -> None:
+    """Keep compiled programs between runs, in the user's cache folder.
+
+    ``JAX_COMPILATION_CACHE_DIR``, where it is set, says which folder.
+    """
+    if jax.config.jax_compilation_cache_dir is None:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(base / "slowburst" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def describe() -> str:
+    """Kind of device, for the summary."""
+    device = jax.devices()[0]
+    return f"{device.platform}: {device.device_kind}"
+
+
+def aligned_empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Float32 host array that a CPU device can use where it lies, without a copy."""
+    n = int(np.prod(shape))
+    raw = np.empty(n + _ALIGNMENT // 4, np.float32)
+    first = (-raw.ctypes.data % _ALIGNMENT) // 4
+    return raw[first : first + n].reshape(shape)

@@ -1,0 +1,223 @@
+"""From a recording to detections: read, search and keep, side by side.
+
+A thread of its own reads the next frames while the device searches the last, with a
+short queue between them, so that memory stays flat however long the recording is.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+import cerberus
+from cerberus.plan import SearchPlan
+from cerberus.state import SearchState
+from pipeline.block import Reader
+from pipeline.candidates import DetectionTable
+from pipeline.device import aligned_empty
+
+WARM_UP_FRAMES = 16
+"""Frames from which baseline and noise are learned before the first is searched."""
+
+
+class Sink(Protocol):
+    """Where detections go as they are found."""
+
+    def append(self, table: DetectionTable) -> None: ...
+
+
+@dataclass
+class Progress:
+    """How far a search is.
+
+    Attributes
+    ----------
+    n_samples : int
+        Samples searched so far.
+    n_detections, n_dropped : int
+        Peaks reported, and peaks for which a frame had no room.
+    warming_up : bool
+        Whether the samples so far are only being learned from.
+    """
+
+    n_samples: int = 0
+    n_detections: int = 0
+    n_dropped: int = 0
+    warming_up: bool = False
+
+
+@dataclass
+class History:
+    """Quality of the data frame by frame.
+
+    Attributes
+    ----------
+    sample : list of int
+        Middle of each frame.
+    noise : list of float
+        Median over the pixels of the noise of one sample, all channels summed.
+    quality : list of float
+        Share of the data that had weight.
+    noise_map : (y, x)
+        Noise of every pixel at the end.
+    """
+
+    sample: list[int] = field(default_factory=list)
+    noise: list[float] = field(default_factory=list)
+    quality: list[float] = field(default_factory=list)
+    noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One frame on its way to the device, padded to whole frames and tiles."""
+
+    start: int
+    n_samples: int
+    data: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    quality: float
+
+
+def _read_frame(reader: Reader, plan: SearchPlan, start: int) -> _Frame:
+    n_total = reader.header.n_samples
+    block = reader.read(start, min(start + plan.frame, n_total))
+    n = block.n_samples
+    data = aligned_empty((plan.frame, plan.n_channels, plan.n_padded))
+    data[:n, :, : plan.n_pixels] = block.data.reshape(n, plan.n_channels, -1)
+    data[:n, :, plan.n_pixels :] = np.nan
+    data[n:] = np.nan
+    weights = np.zeros((plan.frame, plan.n_channels), np.float32)
+    weights[:n] = block.weights
+    return _Frame(start, n, data, weights, float(np.mean(block.weights > 0)) if n else 0.0)
+
+
+def _read_ahead(reader: Reader, plan: SearchPlan, stop: int, depth: int) -> Iterator[_Frame]:
+    """Frames of the recording, the next ones read by another thread."""
+    ready: queue.Queue[_Frame | BaseException | None] = queue.Queue(depth)
+    ended = threading.Event()
+
+    def put(item: _Frame | BaseException | None) -> None:
+        while not ended.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return
+            except queue.Full:
+                continue
+
+    def work() -> None:
+        try:
+            for start in range(0, stop, plan.frame):
+                if ended.is_set():
+                    return
+                put(_read_frame(reader, plan, start))
+            put(None)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that reads the queue
+            put(error)
+
+    thread = threading.Thread(target=work, name="reader", daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+            del item
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _table(plan: SearchPlan, found: cerberus.Detections) -> DetectionTable:
+    columns = found.to_numpy()
+    snr = columns["snr"]
+    return DetectionTable(
+        start=columns["start"],
+        width=columns["width"],
+        dm=plan.dm_pc_cm3[columns["i_dm"]],
+        i_dm=columns["i_dm"],
+        y=columns["y"],
+        x=columns["x"],
+        snr=snr,
+        sigma=columns["flux"] / np.maximum(snr, 1e-30),
+    )
+
+
+def _pixel_noise(plan: SearchPlan, state: SearchState) -> NDArray[np.floating]:
+    """Noise of one sample of all channels, per pixel; NaN where there are no data."""
+    stats = state.statistics
+    variance = np.asarray(stats.channel_variance, float)
+    total = np.sum(1 / variance[variance > 0])
+    noise = np.asarray(stats.noise, float).ravel()[: plan.n_pixels]
+    alive = np.asarray(stats.alive).ravel()[: plan.n_pixels] & (noise > 0)
+    return np.where(alive, noise / np.sqrt(total), np.nan) if total > 0 else noise * np.nan
+
+
+def search_recording(
+    reader: Reader,
+    plan: SearchPlan,
+    sink: Sink,
+    on_progress: Callable[[Progress], None] | None = None,
+    history: History | None = None,
+) -> Progress:
+    """Search a whole recording.
+
+    The first frames are read twice: once to learn baseline and noise, then to be
+    searched like all others, from the first sample to the last.
+
+    Parameters
+    ----------
+    reader : Reader
+    plan : SearchPlan
+        For the band, sampling and image of the recording.
+    sink : Sink
+        Takes detections as they are found.
+    on_progress : callable, optional
+        Called after every frame.
+    history : History, optional
+        Filled in frame by frame.
+
+    Returns
+    -------
+    Progress
+        At the end.
+    """
+    progress = Progress(warming_up=True)
+    history = History() if history is None else history
+    tell = on_progress or (lambda _: None)
+    n_samples = reader.header.n_samples
+    state = cerberus.init(plan, aligned=True)
+    for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame), 1):
+        state, _ = cerberus.step(plan, state, frame.data, frame.weights)
+        jax.block_until_ready(state.frame)
+        tell(progress)
+    state = cerberus.init(plan, learned=state, aligned=True)
+    progress.warming_up = False
+
+    def keep(found: cerberus.Detections) -> None:
+        table = _table(plan, found)
+        progress.n_detections += len(table)
+        progress.n_dropped += found.n_dropped
+        sink.append(table)
+
+    for frame in _read_ahead(reader, plan, n_samples, 1):
+        state, found = cerberus.step(plan, state, frame.data, frame.weights)
+        keep(found)
+        noise = _pixel_noise(plan, state)
+        history.sample.append(frame.start + frame.n_samples // 2)
+        history.noise.append(float(np.nanmedian(noise)) if np.isfinite(noise).any() else np.nan)
+        history.quality.append(frame.quality)
+        history.noise_map = noise.reshape(plan.config.shape)
+        progress.n_samples = frame.start + frame.n_samples
+        tell(progress)
+    state, found = cerberus.finish(plan, state)
+    keep(found)
+    tell(progress)
+    return progress
