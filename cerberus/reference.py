@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import Level, SearchPlan
+from .plan import BATCH, WINDOW, Level, SearchPlan
 
 Array = NDArray[np.float64]
 
@@ -128,12 +128,17 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
     shift = baseline - s.baseline
     # Mean square of the channel sums about the new baseline, in units of what is expected.
     power = (_ratio(total - shift * weight, np.sqrt(weight)) ** 2).sum(0)
-    power = np.where(has, power / np.maximum((weight > 0).sum(0), 1), s.noise**2)
+    power = power / np.maximum((weight > 0).sum(0), 1)
+    # The channels' own noise, unless their sum scatters more than independent ones can.
+    usable = present & (cw > 0)
+    quiet = np.where(usable.any(0), _ratio((variance * cw * present).sum(0), usable.sum(0)), power)
+    power = np.where(power > quiet * (1 + 6 * np.sqrt(2 / frame)), power, quiet)
+    power = np.where(has, power, s.noise**2)
     if n < 2:
         power = np.minimum(power, 1 + 4 * np.sqrt(2 / frame))
     average = _robust(s, "power", power, fresh)
     if n >= 7:
-        b2 = 2 / (9 * frame)
+        b2 = 2 / (9 * frame * len(cw))
         average = average / ((1 - b2) ** 3 + 3 * (1 - b2) * b2 * TRIMMED_VARIANCE)
     seen = min(n + 1, 64) * frame
     noise = np.sqrt((64 + seen * average) / (64 + seen))
@@ -173,21 +178,48 @@ class _Calibration:
     variance: list[Array]
     count: list[Array]
 
-    def learn(self, plan: SearchPlan, level: Level, snr: list[Array], there: list[Array]) -> None:
-        """Learn from S/N at independent times, of (row, time, pixel) arrays."""
+    @staticmethod
+    def unit(level: Level) -> _Calibration:
+        rows = [r.n_rows for r in level.rungs]
+        return _Calibration([np.ones(n) for n in rows], [np.zeros(n) for n in rows])
+
+    def learn(self, plan: SearchPlan, level: Level, searched: list[_Searched]) -> None:
+        """Learn from S/N at independent times of what was searched in a frame."""
         beams = max(1.0, min(1.13 * plan.config.beam_fwhm_px**2, plan.n_pixels))
         for i, rung in enumerate(level.rungs):
-            n_times = snr[i].shape[1]
+            n_times = searched[0].snr[i].shape[1]
             n = min(max(1, n_times // rung.width), -(-4096 // plan.n_pixels))
             times = n_times - 1 - rung.width * np.arange(n)
-            counted = there[i][:, times].sum((1, 2))
-            square = np.minimum(snr[i][:, times] ** 2, 9).sum((1, 2))
+            counted = sum(v.there[i][:, times].sum((1, 2)) for v in searched)
+            square = sum(np.minimum(v.snr[i][:, times] ** 2, 9).sum((1, 2)) for v in searched)
             n_new = counted / beams
             rate = n_new / (512 + self.count[i] + n_new)
             ratio = _ratio(square, counted) / WINSOR_MOMENT
             scaled = self.variance[i] * (1 + rate * (ratio - 1))
             self.variance[i] = np.where(counted > 0, scaled, self.variance[i])
             self.count[i] = np.minimum(self.count[i] + n_new, 1e6)
+
+
+@dataclass
+class _Searched:
+    """S/N of every trial of some times, (row, time, pixel) for each rung.
+
+    ``there`` says which of them hold data.
+    """
+
+    snr: list[Array]
+    there: list[NDArray[np.bool_]]
+
+    @staticmethod
+    def nothing(level: Level, n_times: int, n_pixels: int) -> _Searched:
+        shapes = [(r.n_rows, n_times, n_pixels) for r in level.rungs]
+        return _Searched([np.zeros(v) for v in shapes], [np.zeros(v, bool) for v in shapes])
+
+    def best(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+        """Best trial: the narrower rung, then the lower row, where two are equal."""
+        best = np.stack([v.max(0) for v in self.snr])
+        rung, rows = best.argmax(0), np.stack([v.argmax(0) for v in self.snr])
+        return best.max(0), rung, np.take_along_axis(rows, rung[None], 0)[0]
 
 
 @dataclass
@@ -205,6 +237,7 @@ class _Recording:
     shared: Array
     flux: Array
     noise: list[Array] = field(default_factory=list)
+    slow: list[Array] = field(default_factory=list)
     alive: list[NDArray[np.bool_]] = field(default_factory=list)
 
 
@@ -224,27 +257,17 @@ def _dedisperse(plan: SearchPlan, rec: _Recording, s: _Statistics, f: int) -> No
     rec.flux[:, now] = rec.z[:, now] + rec.weight[:, now] * s.baseline
 
 
-def _best(snr: list[Array]) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-    """Best trial, the narrower rung and the lower row where two are equal."""
-    best = np.stack([v.max(0) for v in snr])
-    rung = best.argmax(0)
-    rows = np.stack([v.argmax(0) for v in snr])
-    return best.max(0), rung, np.take_along_axis(rows, rung[None], 0)[0]
-
-
 def _full_rate(
-    plan: SearchPlan, rec: _Recording, s: _Statistics, n: int, cal: _Calibration, f: int
-) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+    plan: SearchPlan, rec: _Recording, s: _Statistics, n: int, variance: list[Array], f: int
+) -> _Searched:
     """Boxcars that end in frame ``f``; ``n`` frames with data came before it."""
     level, frame = plan.levels[0], plan.frame
     inverse = _ratio(s.alive * 1.0, s.noise)
-    maps, uses = [], []
+    found = _Searched.nothing(level, frame, plan.n_pixels)
     for i, rung in enumerate(level.rungs):
         early = 1 - rung.width / ((n + 1) * frame)
         late = 1 + 1.3 * rung.width / (np.clip(n // 8, 1, 8) * 8 * frame)
         factor = early if n < 8 else late
-        snr = np.zeros((rung.n_rows, frame, plan.n_pixels))
-        there = np.zeros(snr.shape, bool)
         for j in range(frame):
             t = f * frame + j
             under = slice(max(0, t - rung.width + 1), t + 1)
@@ -252,19 +275,16 @@ def _full_rate(
             own = rec.weight[:: rung.stride, under].sum(1)
             shared = rec.shared[:: rung.stride, under].sum(1)[:, None]
             usable = (own > 1e-4 * shared) & (factor > 0.5)
-            spread = np.where(usable, own * factor * cal.variance[i][:, None], 1)
-            snr[:, j] = np.where(usable, total / np.sqrt(spread), 0) * inverse
-            there[:, j] = usable & (inverse > 0)
-        maps.append(snr)
-        uses.append(there)
-    cal.learn(plan, level, maps, uses)
-    return _best(maps)
+            spread = np.where(usable, own * factor * variance[i][:, None], 1)
+            found.snr[i][:, j] = np.where(usable, total / np.sqrt(spread), 0) * inverse
+            found.there[i][:, j] = usable & (inverse > 0)
+    return found
 
 
 def _window_baseline(
     sums: Array, weights: Array, noise: Array
 ) -> tuple[Array, NDArray[np.bool_], Array]:
-    """Mean of a window without outliers, the chunks kept, and the noise they show.
+    """Mean of a window without outliers, the chunks kept, and their variance.
 
     Parameters
     ----------
@@ -288,52 +308,66 @@ def _window_baseline(
             excess[p] = 1.2925 * (u[keep] ** 2).sum() / (keep.sum() - 1)
         keep = there & (np.abs(u) <= 8 * np.sqrt(max(excess[p], 1)))
         mean[p], kept[:, p] = _ratio(a[keep].sum(), w[keep].sum()), keep
-    chance = 1 + 5 * np.sqrt(2.6 / np.maximum((weights > 0).sum(0), 1))
-    return mean, kept, noise * np.sqrt(np.where(excess > chance, excess, 1))
+    return mean, kept, excess
 
 
-def _entries(level: Level, a: Array, first: int, last: int) -> Array:
-    """Entries ``first`` to ``last`` of the rows of a level; nothing lies before entry 0."""
+def _entries(level: Level, a: Array, first: int) -> Array:
+    """A window of entries of a level's rows; nothing lies before entry 0."""
     n, rows = level.decimation, level.dm_rows
-    there = a[rows, max(first, 0) * n : last * n]
+    there = a[rows, max(first, 0) * n : (first + WINDOW) * n]
     sums = there.reshape(len(rows), -1, n, a.shape[2]).sum(2)
-    return np.pad(sums, ((0, 0), (last - first - sums.shape[1], 0), (0, 0)))
+    return np.pad(sums, ((0, 0), (WINDOW - sums.shape[1], 0), (0, 0)))
+
+
+def _due(plan: SearchPlan, level: Level, f: int) -> list[tuple[int, int]]:
+    """First entry of each batch due in frame ``f``, and of its window."""
+    period = max(1, BATCH * level.decimation // plan.frame)
+    if (f + 1) % period != period // 2:
+        return []
+    n_entries = (f + 1) * plan.frame // level.decimation
+    n_batches = max(1, plan.frame // level.decimation // BATCH)
+    ends = [n_entries // BATCH * BATCH - BATCH * j for j in reversed(range(n_batches))]
+    # A ring of one window holds the newest entries; a longer one has the batch's own.
+    newest = n_entries if plan.ring_length == WINDOW else None
+    return [(end - WINDOW // 2, (newest or end) - WINDOW) for end in ends]
 
 
 def _decimated(
-    plan: SearchPlan, level: Level, rec: _Recording, cal: _Calibration, f: int
-) -> tuple[int, tuple[Array, NDArray[np.int64], NDArray[np.int64]]]:
-    """Boxcars that start in the batch which is due in frame ``f``."""
-    newest = (f + 1) * plan.frame // level.decimation
-    first = newest // level.batch * level.batch - level.window // 2
-    flux = _entries(level, rec.flux, newest - level.window, newest)
-    weight = _entries(level, rec.weight, newest - level.window, newest)
-    chunk = level.rungs[0].width
-    flux0, weight0 = (a[0].reshape(-1, chunk, plan.n_pixels).sum(1) for a in (flux, weight))
-    last = ((first + level.batch) * level.decimation - 1) // plan.frame
-    noise = rec.noise[last] if last >= 0 else np.zeros(plan.n_pixels)
-    mean, kept, scatter = _window_baseline(flux0, weight0, noise)
+    plan: SearchPlan, k: int, rec: _Recording, variance: list[Array], turn: tuple[int, int, int]
+) -> _Searched:
+    """Boxcars of level ``k`` that start in a batch.
+
+    ``turn`` is the frame, the first entry of the batch and the first of its window.
+    """
+    f, first, start = turn
+    level, n_pixels, chunk = plan.levels[k], plan.n_pixels, plan.chunk
+    flux, weight = _entries(level, rec.flux, start), _entries(level, rec.weight, start)
+    flux0, weight0 = (a[0].reshape(-1, chunk, n_pixels).sum(1) for a in (flux, weight))
+    last = ((first + BATCH) * level.decimation - 1) // plan.frame
+    noise = rec.noise[last] if last >= 0 else np.zeros(n_pixels)
+    mean, kept, excess = _window_baseline(flux0, weight0, noise)
     total = (weight0 * kept).sum(0)
     inside = np.repeat(kept | (weight0 <= 0), chunk, 0) * weight
-    inverse = _ratio(rec.alive[f] * 1.0, scatter)
 
-    maps, uses = [], []
+    # Variance that the noise does not explain, for each sample, once it is more than chance.
+    n, samples = (weight0 > 0).sum(0), chunk * level.decimation
+    chance = 1 + 5 * np.sqrt(2.6 / np.maximum(n, 1))
+    own = np.where(excess > chance, excess - 1, 0) / samples
+    rec.slow[k] = np.where(n >= 24, own, np.max([np.zeros(n_pixels), *rec.slow[1:k]], axis=0))
+    inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + rec.slow[k] * samples))
+
+    found = _Searched.nothing(level, BATCH, n_pixels)
     for i, rung in enumerate(level.rungs):
-        snr = np.zeros((rung.n_rows, level.batch, plan.n_pixels))
-        there = np.zeros(snr.shape, bool)
-        for j in range(level.batch):
-            at = first + j - (newest - level.window)
-            under = slice(at, at + rung.width)
+        for j in range(BATCH):
+            under = slice(first - start + j, first - start + j + rung.width)
             w, o, a = (v[:: rung.stride, under].sum(1) for v in (weight, inside, flux))
             usable = (w > 0) & (total - o >= w)
             safe = np.where(total > 0, total, 1)
-            spread = w * (1 - 2 * o / safe + w / safe) * cal.variance[i][:, None]
-            snr[:, j] = np.where(usable, _ratio(a - w * mean, np.sqrt(spread)), 0) * inverse
-            there[:, j] = usable & (inverse > 0)
-        maps.append(snr)
-        uses.append(there)
-    cal.learn(plan, level, maps, uses)
-    return first, _best(maps)
+            spread = w * (1 - 2 * o / safe + w / safe) * variance[i][:, None]
+            snr = np.where(usable, _ratio(a - w * mean, np.sqrt(spread)), 0)
+            found.snr[i][:, j] = snr * inverse
+            found.there[i][:, j] = usable & (inverse > 0)
+    return found
 
 
 def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
@@ -367,10 +401,8 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         flux=np.zeros(shape),
     )
     s = _Statistics.empty(n_channels, n_pixels)
-    calibrations = [
-        _Calibration([np.ones(r.n_rows) for r in v.rungs], [np.zeros(r.n_rows) for r in v.rungs])
-        for v in plan.levels
-    ]
+    calibrations = [_Calibration.unit(level) for level in plan.levels]
+    rec.slow = [np.zeros(n_pixels) for _ in plan.levels]
     parts: list[list[tuple]] = [[] for _ in plan.levels]
     starts = [-plan.max_delay] * len(plan.levels)
     for f in range(n_frames):
@@ -381,24 +413,28 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         n_before = s.n_frames
         good = seen > 0 and (seen >= 0.25 * nominal or n_before == 0)
         # Frames are searched with the weights that were known before them.
-        variance = s.channel_variance.copy()
+        before = s.channel_variance.copy()
         _learn(s, x, ok, w, bool(good))
-        after, s.channel_variance = s.channel_variance, variance
+        after, s.channel_variance = s.channel_variance, before
         rec.noise.append(s.noise)
         rec.alive.append(s.alive)
-        if (rec.w[max(0, now.start - plan.max_delay) : now.stop] * s.channel_weight > 0).any():
+        reach = slice(max(0, now.start - plan.max_delay), now.stop)
+        searched: list[list[_Searched]] = [[_Searched.nothing(plan.levels[0], frame, n_pixels)]]
+        if (rec.w[reach] * s.channel_weight > 0).any():
             _dedisperse(plan, rec, s, f)
-            parts[0].append(_full_rate(plan, rec, s, n_before, calibrations[0], f))
-        else:
-            nothing = np.zeros((frame, n_pixels))
-            parts[0].append((nothing, nothing.astype(int), nothing.astype(int)))
+            searched = [[_full_rate(plan, rec, s, n_before, calibrations[0].variance, f)]]
         for k, level in enumerate(plan.levels[1:], start=1):
-            period = max(1, level.batch * level.decimation // frame)
-            if (f + 1) % period == period // 2:
-                first, best = _decimated(plan, level, rec, calibrations[k], f)
-                if not parts[k]:
-                    starts[k] += first * level.decimation
-                parts[k].append(best)
+            turns = [(f, *turn) for turn in _due(plan, level, f)]
+            if turns and not parts[k]:
+                starts[k] += turns[0][1] * level.decimation
+            variance = calibrations[k].variance
+            searched.append([_decimated(plan, k, rec, variance, turn) for turn in turns])
+        for part, level, calibration, found in zip(
+            parts, plan.levels, calibrations, searched, strict=True
+        ):
+            part += [v.best() for v in found]
+            if found:
+                calibration.learn(plan, level, found)
         s.channel_variance = after
     return [
         LevelMap(first, *(np.concatenate(column) for column in zip(*part, strict=True)))
