@@ -364,7 +364,7 @@ def _decimated(
             usable = (w > 0) & (total - o >= w)
             safe = np.where(total > 0, total, 1)
             spread = w * (1 - 2 * o / safe + w / safe) * variance[i][:, None]
-            snr = np.where(usable, _ratio(a - w * mean, np.sqrt(spread)), 0)
+            snr = np.where(usable, _ratio(a - w * mean, np.sqrt(np.maximum(spread, 0))), 0)
             found.snr[i][:, j] = snr * inverse
             found.there[i][:, j] = usable & (inverse > 0)
     return found

@@ -13,6 +13,13 @@ from cerberus import SearchConfig, SearchPlan, finish, init, make_plan, step
 COLUMNS = ("start", "width", "i_dm", "y", "x", "snr", "flux")
 
 
+def _flat(plan: SearchPlan, data) -> np.ndarray:
+    """(time, channel, padded pixel): one shape for `step` here and inside `finish`."""
+    data = np.asarray(data, np.float32).reshape(len(data), plan.n_channels, plan.n_pixels)
+    spare = plan.n_padded - plan.n_pixels
+    return np.pad(data, ((0, 0), (0, 0), (0, spare)), constant_values=np.nan)
+
+
 class Search:
     """A recording searched block by block; the table of its detections."""
 
@@ -20,7 +27,7 @@ class Search:
     def blocks(plan: SearchPlan, data, weights, sizes: Sequence[int]) -> dict[str, np.ndarray]:
         """Step over blocks of ``sizes`` samples, then finish."""
         assert sum(sizes) == len(data)
-        state, tables, at = init(plan), [], 0
+        data, state, tables, at = _flat(plan, data), init(plan), [], 0
         for size in sizes:
             x, w = (jnp.asarray(a[at : at + size], jnp.float32) for a in (data, weights))
             state, found = step(plan, state, x, w)
@@ -32,7 +39,7 @@ class Search:
     @staticmethod
     def padded(plan: SearchPlan, data, weights, block: int):
         """One block shape for everything: the end is a gap. Returns table and state."""
-        data, weights = np.asarray(data, np.float32), np.asarray(weights, np.float32)
+        data, weights = _flat(plan, data), np.asarray(weights, np.float32)
         total = len(data) + max(plan.latency_samples) + 4 * plan.frame
         n_more = -(-total // block) * block - len(data)
         data = np.concatenate([data, np.zeros((n_more, *data.shape[1:]), np.float32)])
@@ -110,10 +117,10 @@ def filterbank_plan() -> SearchPlan:
         SearchConfig(
             freq_mhz=tuple(1464.5 - 2 * np.arange(64.0)),
             tsamp_s=0.002,
-            dm_max=200.0,
+            dm_max=400.0,
             max_width_s=0.04,
             max_loss=0.2,
-            threshold=3.5,
+            threshold=2.5,
             max_detections=64,
             pixel_weights=False,
             frame=32,
@@ -145,7 +152,7 @@ def single_plan() -> SearchPlan:
             shape=(2, 2),
             max_width_s=1.2,
             max_loss=0.2,
-            threshold=3.0,
+            threshold=1.5,
             max_detections=64,
             pixel_weights=False,
             frame=16,

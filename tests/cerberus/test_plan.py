@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cerberus import SearchConfig, make_plan
 from cerberus.config import DISPERSION_CONSTANT
-from cerberus.plan import width_ladder
+from cerberus.plan import BATCH, WINDOW, width_ladder
 
 DSA = SearchConfig(
     freq_mhz=tuple(np.linspace(1499.0, 1311.0, 16)), tsamp_s=0.1342182159, shape=(175, 175)
@@ -173,10 +173,9 @@ def test_plans_for_any_band_hang_together(freq, dm_max, tsamp, width, max_loss):
         for i, rung in enumerate(level.rungs):
             assert rung.n_rows == len(plan.trial_dms(k, i))
             if k:
-                assert rung.width <= level.batch
-        if k:
-            assert level.window % level.batch == 0
-            assert level.window % level.rungs[0].width == 0
+                assert rung.width <= BATCH + 1
+    assert WINDOW % plan.chunk == 0
+    assert plan.ring_length % BATCH == 0
     assert plan.widths == tuple(sorted(plan.widths))
     assert plan.n_padded >= plan.n_pixels
     # Descending or shuffled, it is the same search.
@@ -244,7 +243,7 @@ def test_a_bad_argument_is_named(argument, value):
 
 @pytest.mark.parametrize("max_loss", [0.02, 1 / 32])
 def test_fine_ladders_fit_their_batches(max_loss):
-    """A decimated level searches boxcars inside two batches."""
+    """A decimated level searches boxcars that start in one batch and end by the next."""
     config = SearchConfig((1400.0,), 0.1, (99, 99), max_width_s=60.0, max_loss=max_loss)
     for level in make_plan(config).levels[1:]:
-        assert level.rungs[-1].width <= level.batch + 1
+        assert level.rungs[-1].width <= BATCH + 1

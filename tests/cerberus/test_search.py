@@ -1,0 +1,183 @@
+"""The streaming contract: blocks, gaps and flags change nothing that they should not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from cerberus import SearchConfig, init, make_plan, step
+
+
+def assert_same_detections(table, other, tolerance: float = 1e-4) -> None:
+    """The same pulses and trials exactly, their S/N within ``tolerance``."""
+    for name in ("start", "width", "i_dm", "y", "x"):
+        np.testing.assert_array_equal(table[name], other[name], err_msg=name)
+    np.testing.assert_allclose(table["snr"], other["snr"], rtol=0, atol=tolerance)
+    np.testing.assert_allclose(table["flux"], other["flux"], rtol=1e-3, atol=1e-3)
+
+
+def assert_streaming_contract(search, plan, data, weights, cuts: Sequence[Sequence[int]]) -> None:
+    """However the stream is cut, the whole comes out.
+
+    Parameters
+    ----------
+    cuts : sequence of sequence of int
+        Block sizes, each adding up to the recording.
+    """
+    whole = search.blocks(plan, data, weights, [len(data)])
+    assert len(whole["snr"]) > 10
+    assert np.all(whole["snr"] >= plan.config.threshold)
+    assert np.all(whole["start"] + whole["width"] > 0)
+    for cut in cuts:
+        assert_same_detections(search.blocks(plan, data, weights, cut), whole)
+
+    # The state is a fixed point of the step, in structure, shape and type.
+    state = jax.eval_shape(lambda: init(plan))
+    x = jax.ShapeDtypeStruct((plan.frame, plan.n_channels, plan.n_padded), jnp.float32)
+    w = jax.ShapeDtypeStruct((plan.frame, plan.n_channels), jnp.float32)
+    after, _ = jax.eval_shape(lambda s, x, w: step(plan, s, x, w), state, x, w)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True):
+        assert (old.shape, old.dtype, old.weak_type) == (new.shape, new.dtype, new.weak_type)
+
+
+def test_contract_for_images(search, sizes, image_plan, image_data):
+    """Blocks of one frame, and of a size that has nothing to do with frames."""
+    data, weights = (a[:680] for a in image_data)
+    frame = image_plan.frame
+    cut = [frame] * 5 + [37] * 8 + [frame] * 7
+    assert_streaming_contract(search, image_plan, data, weights, [cut])
+
+
+def test_contract_for_filterbanks(search, sizes, filterbank_plan, filterbank_data):
+    """The delay across the band is longer than a block."""
+    plan = filterbank_plan
+    assert plan.max_delay > 2 * plan.frame
+    n = len(filterbank_data[0])
+    cut = sizes.equal(n, plan.frame)
+    assert_streaming_contract(search, plan, *filterbank_data, [cut])
+
+
+def test_contract_for_a_single_channel(search, sizes, single_plan, single_data):
+    """Single samples, fewer than a frame at a time."""
+    data, weights = single_data
+    assert_streaming_contract(search, single_plan, data, weights, [sizes.equal(len(data), 1)])
+
+
+def test_scan_is_the_loop_is_the_whole(search, image_plan, image_data):
+    data, weights = image_data
+    frame = image_plan.frame
+    n = len(data) // frame * frame
+    flat = data[:n].reshape(-1, frame, 16, 6)
+    flat = np.pad(flat, ((0, 0),) * 3 + ((0, 2),), constant_values=np.nan)
+    blocks = jnp.asarray(flat), jnp.asarray(weights[:n].reshape(-1, frame, 16))
+    scan = jax.jit(lambda s, b: jax.lax.scan(lambda s, b: step(image_plan, s, *b), s, b))
+    _, found = scan(init(image_plan), blocks)
+    state, tables = init(image_plan), []
+    for x, w in zip(*blocks, strict=True):
+        state, more = step(image_plan, state, x, w)
+        tables.append(more)
+    assert_same_detections(search.table([found]), search.table(tables))
+
+
+# --- gaps and flags; blocks of one frame, which are compiled already
+
+
+@pytest.fixture(scope="module")
+def by_frames(search, image_plan):
+    def run(data, weights):
+        n = len(data) // image_plan.frame * image_plan.frame
+        blocks = [image_plan.frame] * (n // image_plan.frame)
+        return search.blocks(image_plan, data[:n], weights[:n], blocks)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def clean(by_frames, image_data):
+    return by_frames(*image_data)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_has_weight_zero_is_never_looked_at(poison, by_frames, image_data, clean):
+    data, weights = (a.copy() for a in image_data)
+    data[weights == 0] = poison
+    assert_same_detections(by_frames(data, weights), clean, tolerance=0)
+
+
+def test_nan_is_weight_zero(by_frames, image_data, clean):
+    """Said sample by sample or pixel by pixel, it is the same: up to half-precision weights."""
+    data, weights = (a.copy() for a in image_data)
+    data[weights == 0] = np.nan
+    weights[150:170, 3:6] = 1
+    assert_same_detections(by_frames(data, weights), clean, tolerance=3e-3)
+
+
+def test_flags_of_a_pixel_leave_the_others_alone(by_frames, image_data, clean):
+    """All that pixels share are pooled variances, each a mean over the image."""
+    data, weights = (a.copy() for a in image_data)
+    data[200:500, 4:9, 1, 1] = np.nan
+    table = by_frames(data, weights)
+
+    def others(t):
+        rest = (np.abs(t["y"] - 1) + np.abs(t["x"] - 1) > 2) & (t["snr"] > 3.1)
+        return {k: v[rest] for k, v in t.items()}
+
+    a, b = others(table), others(clean)
+    shared = {tuple(v) for v in np.stack([b[k] for k in ("start", "width", "i_dm")], 1).tolist()}
+    got = {tuple(v) for v in np.stack([a[k] for k in ("start", "width", "i_dm")], 1).tolist()}
+    assert len(shared & got) >= 0.9 * len(shared)
+    strong_a, strong_b = (np.sort(t["snr"][t["snr"] > 5]) for t in (a, b))
+    np.testing.assert_allclose(strong_a, strong_b, rtol=0.02)
+
+
+def test_a_pixel_that_never_has_data_is_no_detection(by_frames, image_data):
+    data, weights = (a.copy() for a in image_data)
+    data[:, :, 0, 2] = np.nan
+    table = by_frames(data, weights)
+    assert not np.any((table["y"] == 0) & (table["x"] == 2))
+    assert len(table["snr"]) > 10
+
+
+def test_nothing_at_all_is_nothing_found(by_frames, image_data):
+    data, weights = (a.copy() for a in image_data)
+    assert len(by_frames(np.full_like(data, np.nan), weights)["snr"]) == 0
+    assert len(by_frames(data, np.zeros_like(weights))["snr"]) == 0
+
+
+def test_pulses_of_the_recording_are_found_where_they_are(clean, image_plan):
+    """At its first sample, across frames, and as wide as the widest boxcar."""
+    trial = len(image_plan.dm_pc_cm3) // 2
+    for start, width, y, x in [(0, 2, 0, 1), (94, 5, 0, 0), (430, 20, 1, 1)]:
+        near = (clean["y"] == y) & (clean["x"] == x)
+        near &= np.abs(clean["start"] + clean["width"] / 2 - start - width / 2) <= 2 + width / 4
+        assert near.any(), (start, width)
+        best = np.argmax(np.where(near, clean["snr"], 0))
+        assert abs(clean["i_dm"][best] - trial) <= 1 + width // 4
+        assert width / 2 <= clean["width"][best] <= 2 * width
+
+
+def test_more_peaks_than_slots_are_counted(search):
+    """Nothing is dropped in silence."""
+
+    plan = make_plan(
+        SearchConfig(
+            (1400.0,),
+            0.1,
+            (4, 4),
+            max_width_s=0.1,
+            frame=16,
+            threshold=0.1,
+            max_detections=2,
+            pixel_weights=False,
+        )
+    )
+    data = np.random.default_rng(0).normal(size=(64, 1, 16)).astype(np.float32)
+    _, found = step(plan, init(plan), jnp.asarray(data), jnp.ones((64, 1)))
+    assert np.asarray(found.n_found).max() > 2
+    assert found.n_dropped == np.asarray(found.n_found).sum() - len(found.to_numpy()["snr"])
+    assert found.n_dropped > 0
