@@ -29,7 +29,7 @@ OUTLIER = 8.0
 """Standard deviations from which a stretch is no part of a baseline."""
 
 LEAST_CHUNKS = 24
-"""Stretches that a scatter takes: with fewer, a wide pulse may fill a fifth of them."""
+"""Stretches that a scatter takes: with fewer, a wide pulse may fill a third of them."""
 
 
 def add_entries(level: Level, z: jax.Array) -> jax.Array:
@@ -259,7 +259,8 @@ class _Baseline(NamedTuple):
     kept : (tile, chunk, pixel) bool
         Stretches that are part of it, or empty.
     slow : (tile, pixel)
-        Variance of slow changes relative to the noise, for each sample of a boxcar.
+        Variance of slow changes relative to the noise, for each sample of a boxcar, as
+        far as this level can tell.
     """
 
     mean: jax.Array
@@ -285,7 +286,9 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
     """Baseline of every tile over the whole window, from the DM-0 row."""
     chunk = plan.chunk
     n_chunks = WINDOW // chunk
-    finer = jnp.arange(len(plan.levels) - 1)[:, None] < turn.level
+    # A window must be much longer than the pulse that it is not to take for noise.
+    behind = turn.level - jnp.arange(len(plan.levels) - 1)[:, None]
+    finer = (behind == 1) | (behind == 2)
 
     def body(i: jax.Array, out: _Baseline) -> _Baseline:
         weight = _row_weight(plan, levels, turn, i, turn.first_row)
@@ -298,19 +301,20 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
         )
         # Slow changes that the noise does not predict (a source in the beam's flank, its
         # sidelobes) raise the noise of the pixel, once they are more than chance. Where
-        # the recording is too short to tell, they are carried on from the finer levels,
-        # where they add up over a boxcar and so grow with its width.
+        # the recording is too short to tell, they are carried on from the next finer
+        # they add up over a boxcar and so grow with its width.
         n = jnp.sum(in_chunks > 0, 0)
         enough = n >= LEAST_CHUNKS
         samples = (chunk * turn.decimation).astype(jnp.float32)
-        chance = 1 + 5 * jnp.sqrt(2.6 / jnp.maximum(n, 1))
+        chance = 1 + 5 * jnp.sqrt(5.4 / jnp.maximum(n, 1))
         own = jnp.where(excess > chance, excess - 1, 0) / samples
         carried = jnp.max(jnp.where(finer, levels.slow[:, i], 0), axis=0)
         slow = jnp.where(enough, own, carried)
+        learned = jnp.where(enough, own, levels.slow[turn.level, i])
         scatter = noise * jnp.sqrt(1 + slow * samples)
         inverse = jnp.where(alive[i] & (scatter > 0), 1 / jnp.maximum(scatter, _TINY), 0)
         total = jnp.sum(kept * in_chunks, 0)
-        here = _Baseline(mean, total, inverse, kept | (in_chunks <= 0), slow)
+        here = _Baseline(mean, total, inverse, kept | (in_chunks <= 0), learned)
         return _Baseline(*(a.at[i].set(b) for a, b in zip(out, here, strict=True)))
 
     flat = jnp.zeros((plan.n_tiles, plan.tile), jnp.float32)

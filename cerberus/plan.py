@@ -129,6 +129,14 @@ class SearchPlan:
         return self.dm_pc_cm3[rows[:: self.levels[level].rungs[rung].stride]]
 
     @property
+    def coherence(self) -> NDArray[np.float64]:
+        """Share of a variation common to all channels that each DM trial still sums."""
+        n = self.delays.shape[1]
+        return np.array(
+            [np.sum((np.unique(d, return_counts=True)[1] / n) ** 2) for d in self.delays]
+        )
+
+    @property
     def ring_rows(self) -> int:
         """Rows of all decimated levels together."""
         return sum(len(level.dm_rows) for level in self.levels[1:])

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 WINSOR_MOMENT = 0.99500728
 """E[min(x^2, 9)] of a standard normal variable."""
 
+KEPT = ("level", "noise", "flicker")
+"""What is averaged by medians of eight frames."""
+
 TRIMMED_VARIANCE = 0.1682
 """Variance of the median of eight standard normal variables."""
 
@@ -54,6 +57,7 @@ class _Statistics:
     pedestal: Array
     baseline: Array
     noise: Array
+    flicker: Array
     alive: NDArray[np.bool_]
     recent: dict[str, Array]
     kept: dict[str, Array]
@@ -61,10 +65,10 @@ class _Statistics:
     @staticmethod
     def empty(n_channels: int, n_pixels: int) -> _Statistics:
         zeros = np.zeros(n_pixels)
-        eights = [{k: np.zeros((8, n_pixels)) for k in ("level", "power")} for _ in range(2)]
+        eights = [{k: np.zeros((8, n_pixels)) for k in KEPT} for _ in range(2)]
         counts, pedestal = np.zeros(n_channels, int), np.zeros((n_channels, n_pixels))
         return _Statistics(
-            0, counts, counts * 0.0, pedestal, zeros, zeros, zeros > 0, eights[0], eights[1]
+            0, counts, counts * 0.0, pedestal, zeros, zeros, zeros, zeros > 0, eights[0], eights[1]
         )
 
     @property
@@ -126,23 +130,17 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
     learns = update & (s.alive | has)
     baseline = np.where(learns, _robust(s, "level", level, fresh), s.baseline)
     shift = baseline - s.baseline
-    # Mean square of the channel sums about the new baseline, in units of what is expected.
-    power = (_ratio(total - shift * weight, np.sqrt(weight)) ** 2).sum(0)
-    power = power / np.maximum((weight > 0).sum(0), 1)
-    # The channels' own noise, unless their sum scatters more than independent ones can.
-    usable = present & (cw > 0)
-    quiet = np.where(usable.any(0), _ratio((variance * cw * present).sum(0), usable.sum(0)), power)
-    power = np.where(power > quiet * (1 + 6 * np.sqrt(2 / frame)), power, quiet)
-    power = np.where(has, power, s.noise**2)
-    if n < 2:
-        power = np.minimum(power, 1 + 4 * np.sqrt(2 / frame))
-    average = _robust(s, "power", power, fresh)
+    quiet, common = _frame_variances(s, r - shift, wc, variance * present)
+    ceiling = 1 + 4 * np.sqrt(2 / frame) if n < 2 else np.inf
+    quiet = np.where(has, np.minimum(quiet, ceiling), s.noise)
+    common = np.where(has, np.minimum(common, ceiling - 1), s.flicker)
+    noise = _robust(s, "noise", quiet, fresh)
     if n >= 7:
         b2 = 2 / (9 * frame * len(cw))
-        average = average / ((1 - b2) ** 3 + 3 * (1 - b2) * b2 * TRIMMED_VARIANCE)
+        noise = noise / ((1 - b2) ** 3 + 3 * (1 - b2) * b2 * TRIMMED_VARIANCE)
     seen = min(n + 1, 64) * frame
-    noise = np.sqrt((64 + seen * average) / (64 + seen))
-    s.noise = np.where(learns, noise, s.noise)
+    s.noise = np.where(learns, (64 + seen * noise) / (64 + seen), s.noise)
+    s.flicker = np.where(learns, _robust(s, "flicker", common, fresh), s.flicker)
     for k, (recent, kept) in before.items():
         s.recent[k] = np.where(update, s.recent[k], recent)
         s.kept[k] = np.where(update, s.kept[k], kept)
@@ -157,6 +155,32 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
 
     if good:
         _learn_channels(s, variance, present)
+
+
+def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tuple[Array, Array]:
+    """Variances of the channel sum: the channels' own, and what they share.
+
+    Parameters
+    ----------
+    r : (time, channel, pixel)
+        Samples less the new baseline.
+    wc : (time, channel, pixel)
+        Their weights, relative to the inverse variances.
+    variance : (channel, pixel)
+        Of the frame about its mean, 0 where there are too few samples.
+    """
+    frame, cw = len(r), s.channel_weight[:, None]
+    weight, total = (wc * cw).sum(1), (wc * cw * r).sum(1)
+    n = np.maximum((weight > 0).sum(0), 1)
+    usable = ((wc > 0).sum(0) > 1) & (cw > 0)
+    power = _ratio(total**2, weight).sum(0)
+    offset = _ratio(total.sum(0) ** 2, weight.sum(0))
+    quiet = np.where(usable.any(0), _ratio((variance * cw).sum(0), usable.sum(0)), power / n)
+    scatter = (power - offset) / np.maximum(n - 1, 1)
+    excess = scatter > quiet * (1 + 6 * np.sqrt(2 / frame))
+    # A level that was lost is noise to every trial.
+    lost = np.where(offset > 36 * quiet, offset / n, 0)
+    return quiet + lost, np.where(excess, scatter - quiet, 0)
 
 
 def _learn_channels(s: _Statistics, variance: Array, present: NDArray[np.bool_]) -> None:
@@ -255,14 +279,16 @@ def _dedisperse(plan: SearchPlan, rec: _Recording, s: _Statistics, f: int) -> No
             rec.weight[d, t] = own.sum(0)
     now = slice(f * plan.frame, (f + 1) * plan.frame)
     rec.flux[:, now] = rec.z[:, now] + rec.weight[:, now] * s.baseline
+    # Each trial's samples in units of what noise the trial has.
+    noise = np.sqrt(s.noise + s.flicker * plan.coherence[:, None])[:, None]
+    rec.z[:, now] = np.where(s.alive, _ratio(rec.z[:, now], noise + 0 * rec.z[:, now]), 0)
 
 
 def _full_rate(
-    plan: SearchPlan, rec: _Recording, s: _Statistics, n: int, variance: list[Array], f: int
+    plan: SearchPlan, rec: _Recording, n: int, variance: list[Array], f: int
 ) -> _Searched:
     """Boxcars that end in frame ``f``; ``n`` frames with data came before it."""
     level, frame = plan.levels[0], plan.frame
-    inverse = _ratio(s.alive * 1.0, s.noise)
     found = _Searched.nothing(level, frame, plan.n_pixels)
     for i, rung in enumerate(level.rungs):
         early = 1 - rung.width / ((n + 1) * frame)
@@ -276,9 +302,14 @@ def _full_rate(
             shared = rec.shared[:: rung.stride, under].sum(1)[:, None]
             usable = (own > 1e-4 * shared) & (factor > 0.5)
             spread = np.where(usable, own * factor * variance[i][:, None], 1)
-            found.snr[i][:, j] = np.where(usable, total / np.sqrt(spread), 0) * inverse
-            found.there[i][:, j] = usable & (inverse > 0)
+            found.snr[i][:, j] = np.where(usable, total / np.sqrt(spread), 0)
+            found.there[i][:, j] = usable & (total != 0)
     return found
+
+
+def _lower_median(x: Array) -> float:
+    """The middle value, the lower of two."""
+    return float(np.sort(x)[(len(x) + 1) // 2 - 1])
 
 
 def _window_baseline(
@@ -291,23 +322,16 @@ def _window_baseline(
     sums, weights : (chunk, pixel)
     noise : (pixel,)
     """
-    mean, excess = np.zeros(len(noise)), np.ones(len(noise))
+    mean, excess = np.zeros(len(noise)), np.zeros(len(noise))
     kept = weights > 0
-    for p in range(len(noise)):
-        there = weights[:, p] > 0
-        a, w, keep = sums[:, p], weights[:, p], there
-        scale = np.sqrt(np.where(there, w, 1)) * max(noise[p], 1e-38)
-        m = _ratio(a[keep].sum(), w[keep].sum())
-        for _ in range(3):
-            u = (a - w * m) / scale
-            rms = np.sqrt(np.mean(u[keep] ** 2)) if keep.any() else 0
-            keep = there & (np.abs(u) <= 2 * 1.137 * max(rms, 0.5))
-            m = _ratio(a[keep].sum(), w[keep].sum())
-        u = (a - w * m) / scale
-        if keep.sum() >= 24:
-            excess[p] = 1.2925 * (u[keep] ** 2).sum() / (keep.sum() - 1)
-        keep = there & (np.abs(u) <= 8 * np.sqrt(max(excess[p], 1)))
-        mean[p], kept[:, p] = _ratio(a[keep].sum(), w[keep].sum()), keep
+    for p in np.flatnonzero(kept.any(0)):
+        there = kept[:, p].copy()
+        a, w = sums[there, p], weights[there, p]
+        u = (a / w - _lower_median(a / w)) * np.sqrt(w) / max(noise[p], 1e-38)
+        spread = _lower_median(np.abs(u)) / 0.6745
+        keep = np.abs(u) <= 8 * max(spread, 1.0)
+        mean[p], excess[p] = a[keep].sum() / w[keep].sum(), spread**2
+        kept[there, p] = keep
     return mean, kept, excess
 
 
@@ -351,10 +375,12 @@ def _decimated(
 
     # Variance that the noise does not explain, for each sample, once it is more than chance.
     n, samples = (weight0 > 0).sum(0), chunk * level.decimation
-    chance = 1 + 5 * np.sqrt(2.6 / np.maximum(n, 1))
+    # With too few stretches to tell, finer levels have to.
+    chance = 1 + 5 * np.sqrt(5.4 / np.maximum(n, 1))
     own = np.where(excess > chance, excess - 1, 0) / samples
-    rec.slow[k] = np.where(n >= 24, own, np.max([np.zeros(n_pixels), *rec.slow[1:k]], axis=0))
-    inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + rec.slow[k] * samples))
+    slow = np.where(n >= 24, own, np.max([np.zeros(n_pixels), *rec.slow[1:k]], axis=0))
+    rec.slow[k] = np.where(n >= 24, own, rec.slow[k])
+    inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + slow * samples))
 
     found = _Searched.nothing(level, BATCH, n_pixels)
     for i, rung in enumerate(level.rungs):
@@ -416,13 +442,13 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         before = s.channel_variance.copy()
         _learn(s, x, ok, w, bool(good))
         after, s.channel_variance = s.channel_variance, before
-        rec.noise.append(s.noise)
+        rec.noise.append(np.sqrt(s.noise + s.flicker))
         rec.alive.append(s.alive)
         reach = slice(max(0, now.start - plan.max_delay), now.stop)
         searched: list[list[_Searched]] = [[_Searched.nothing(plan.levels[0], frame, n_pixels)]]
         if (rec.w[reach] * s.channel_weight > 0).any():
             _dedisperse(plan, rec, s, f)
-            searched = [[_full_rate(plan, rec, s, n_before, calibrations[0].variance, f)]]
+            searched = [[_full_rate(plan, rec, n_before, calibrations[0].variance, f)]]
         for k, level in enumerate(plan.levels[1:], start=1):
             turns = [(f, *turn) for turn in _due(plan, level, f)]
             if turns and not parts[k]:

@@ -78,6 +78,10 @@ def _full_rate_sums(plan: SearchPlan, z: jax.Array, extended: jax.Array) -> list
     return sums
 
 
+def _column(values: np.ndarray) -> jax.Array:
+    return jnp.asarray(values, jnp.float32)[:, None]
+
+
 def _rung_variances(plan: SearchPlan, variance: jax.Array) -> list[jax.Array]:
     """Variances of the full-rate trials, (n_rows, 1, 1) for each rung."""
     bounds = np.cumsum([r.n_rows for r in plan.levels[0].rungs])
@@ -166,35 +170,56 @@ class _TileSearch(NamedTuple):
     deficits: tuple[jax.Array | None, ...]
 
 
+class _Trials(NamedTuple):
+    """What turns the sums of the full-rate trials into S/N and flux.
+
+    Attributes
+    ----------
+    scales, weights : list of (n_rows, time, pixel or 1)
+        For each rung.
+    noise : (dm, 1, pixel)
+    """
+
+    scales: list[jax.Array]
+    weights: list[jax.Array]
+    noise: jax.Array
+
+
 def _score(
     plan: SearchPlan,
     z: jax.Array,
     extended: jax.Array,
-    scales: list[jax.Array],
-    weights: list[jax.Array],
-    inverse_noise: jax.Array,
+    trials: _Trials,
 ) -> tuple[Maps, jax.Array]:
-    """Best S/N of the full-rate level, located where it passes the threshold."""
-    sums = _full_rate_sums(plan, z, extended)
+    """Best S/N of the full-rate level, located where it passes the threshold.
+
+    Parameters
+    ----------
+    z : (dm, time, pixel)
+        Dedispersed samples over the noise of their pixel and trial.
+    extended : (row, history + time, pixel)
+    """
+    sums, scales = _full_rate_sums(plan, z, extended), trials.scales
     best, rung = best_trial(sums, scales)
-    snr = best * inverse_noise
 
     def located(_: None) -> tuple[jax.Array, jax.Array]:
+        weights = [
+            w / jnp.maximum(trials.noise[:: r.stride], _TINY)
+            for r, w in zip(plan.levels[0].rungs, trials.weights, strict=True)
+        ]
         row, flux = locate_trial(sums, scales, weights, best, rung)
         return (rung << 16) | row, flux
 
     def unlocated(_: None) -> tuple[jax.Array, jax.Array]:
-        return jnp.zeros(snr.shape, jnp.int32), jnp.zeros(snr.shape, snr.dtype)
+        return jnp.zeros(best.shape, jnp.int32), jnp.zeros(best.shape, best.dtype)
 
-    found = jnp.max(snr) >= plan.config.threshold
+    found = jnp.max(best) >= plan.config.threshold
     trial, flux = lax.cond(found, located, unlocated, None)
     moments = [
-        second_moment(
-            plan, total * scale * inverse_noise, (scale > 0) & (inverse_noise > 0), rung.width
-        )
+        second_moment(plan, total * scale, (scale > 0) & (total != 0), rung.width)
         for rung, total, scale in zip(plan.levels[0].rungs, sums, scales, strict=True)
     ]
-    return Maps(snr, trial, flux), jnp.concatenate(moments, axis=1)
+    return Maps(best, trial, flux), jnp.concatenate(moments, axis=1)
 
 
 def _search_tile(
@@ -218,18 +243,16 @@ def _search_tile(
     ok = jnp.isfinite(x) & (shared.weight > 0)[:, :, None]
     residual = jnp.where(ok, x - tracker.pedestal, 0) * shared.weight[:, :, None]
     z = dedisperse(plan.tree, residual.transpose(1, 0, 2), plan.frame)
-    extended = _extend(plan, history, z)
+    noise = jnp.sqrt(tracker.noise + tracker.flicker * _column(plan.coherence))[:, None]
+    in_noise = z * jnp.where(tracker.alive & (noise > 0), 1 / jnp.maximum(noise, _TINY), 0)
+    extended = _extend(plan, history, in_noise)
     keep = history.shape[1]
-    inverse_noise = jnp.where(
-        tracker.alive & (tracker.noise > 0), 1 / jnp.maximum(tracker.noise, _TINY), 0
-    )
     baseline = tracker.baseline
     no_deficits = (None,) * (len(plan.levels) - 1)
 
     def plain(_: None) -> _TileSearch:
-        maps, moments = _score(
-            plan, z, extended, list(shared.scales), list(shared.sums), inverse_noise
-        )
+        trials = _Trials(list(shared.scales), list(shared.sums), noise)
+        maps, moments = _score(plan, in_noise, extended, trials)
         entries = tuple(
             add_entries(level, z + shared.trial_weight * baseline) for level in plan.levels[1:]
         )
@@ -258,7 +281,7 @@ def _search_tile(
             present = own > 1e-4 * total
             ratio = jnp.sqrt(total / jnp.where(present, own, 1))
             scales.append(jnp.where(present, scale * ratio, 0))
-        maps, moments = _score(plan, z, extended, scales, sums, inverse_noise)
+        maps, moments = _score(plan, in_noise, extended, _Trials(scales, sums, noise))
         entries = tuple(
             add_entries(level, z + trial_weight * baseline) for level in plan.levels[1:]
         )
@@ -407,11 +430,12 @@ def _search_tiles(
             TileEntries(*parts)
             for parts in zip(result.entries, result.deficits, entry_weights, held, strict=True)
         ]
+        noise = jnp.sqrt(tracker.noise + tracker.flicker)
         return _Carry(
             history=_put(c.history, result.history, i),
             history_deficit=_put(c.history_deficit, result.history_deficit, i),
             flagged=c.flagged.at[i].set(flagged),
-            levels=put_entries(plan, c.levels, i, state.frame, entries, tracker.noise),
+            levels=put_entries(plan, c.levels, i, state.frame, entries, noise),
             maps=Maps(*(_put(m, t, i) for m, t in zip(c.maps, result.maps, strict=True))),
             moments=c.moments + result.moments,
         )

@@ -38,12 +38,17 @@ class Statistics(NamedTuple):
         Noise variance of a sample, pooled over the image; weights are its inverse.
     pedestal : (tile, channel, pixel) float32
         What is subtracted from each channel; its weighted mean is ``baseline``.
-    baseline, noise : (tile, pixel) float32
-        Flux level, and standard deviation of a channel sum relative to the weights.
+    baseline : (tile, pixel) float32
+        Flux level.
+    noise, flicker : (tile, pixel) float32
+        Variance of a channel sum, relative to that of the weights, from noise that is
+        independent between channels, and from what all channels share.
     alive : (tile, pixel) bool
         Pixels that have held data.
-    level_recent, level_kept, power_recent, power_kept : (tile, 8, pixel) float32
-        Frame means and mean squares, and medians of eight of them.
+    level_recent, level_kept : (tile, 8, pixel) float32
+        Frame means, and medians of eight of them.
+    noise_recent, noise_kept, flicker_recent, flicker_kept : (tile, 8, pixel) float32
+        The same of the variances.
     """
 
     n_frames: jax.Array
@@ -52,11 +57,14 @@ class Statistics(NamedTuple):
     pedestal: jax.Array
     baseline: jax.Array
     noise: jax.Array
+    flicker: jax.Array
     alive: jax.Array
     level_recent: jax.Array
     level_kept: jax.Array
-    power_recent: jax.Array
-    power_kept: jax.Array
+    noise_recent: jax.Array
+    noise_kept: jax.Array
+    flicker_recent: jax.Array
+    flicker_kept: jax.Array
 
 
 class Maps(NamedTuple):
@@ -171,6 +179,7 @@ def _init_statistics(plan: SearchPlan) -> Statistics:
     def eight() -> jax.Array:
         return jnp.zeros((tiles, RECENT, tile), jnp.float32)
 
+    # Two leaves of a donated state may not be one buffer: each has its own zeros.
     return Statistics(
         n_frames=jnp.zeros((), jnp.int32),
         channel_count=jnp.zeros(channels, jnp.int32),
@@ -178,11 +187,14 @@ def _init_statistics(plan: SearchPlan) -> Statistics:
         pedestal=jnp.zeros((tiles, channels, tile), jnp.float32),
         baseline=jnp.zeros((tiles, tile), jnp.float32),
         noise=jnp.zeros((tiles, tile), jnp.float32),
+        flicker=jnp.zeros((tiles, tile), jnp.float32),
         alive=jnp.zeros((tiles, tile), bool),
         level_recent=eight(),
         level_kept=eight(),
-        power_recent=eight(),
-        power_kept=eight(),
+        noise_recent=eight(),
+        noise_kept=eight(),
+        flicker_recent=eight(),
+        flicker_kept=eight(),
     )
 
 

@@ -22,11 +22,14 @@ class Tracker(NamedTuple):
     pedestal: jax.Array
     baseline: jax.Array
     noise: jax.Array
+    flicker: jax.Array
     alive: jax.Array
     level_recent: jax.Array
     level_kept: jax.Array
-    power_recent: jax.Array
-    power_kept: jax.Array
+    noise_recent: jax.Array
+    noise_kept: jax.Array
+    flicker_recent: jax.Array
+    flicker_kept: jax.Array
 
 
 class FrameMoments(NamedTuple):
@@ -115,6 +118,28 @@ def _average(recent: jax.Array, kept: jax.Array, n: jax.Array, bias: float) -> j
     return jnp.where(n < 7, 0.5 * (low + high), trimmed8(kept) / bias)
 
 
+def _frame_variances(
+    m: FrameMoments, shift: jax.Array, channel_weight: jax.Array, n_samples: int
+) -> tuple[jax.Array, jax.Array]:
+    """Variance of the channel sum that channels have apart, and that they share.
+
+    Independent noise is measured in the channels: all trials sum it alike. A level away
+    from the (new) baseline, where it is more than chance, counts with it: a boxcar of any
+    DM sees it. What else the sum of the channels scatters more than they can explain is
+    variation of the whole band, which a dedispersed sum averages out.
+    """
+    n = jnp.maximum(m.n_times, 1)
+    power = m.power - 2 * shift * m.cross + shift * shift * m.weight
+    offset = (m.cross - shift * m.weight) ** 2 / jnp.maximum(m.weight, 1e-30)
+    present = m.present & (channel_weight > 0)[:, None]
+    n_present = jnp.sum(present, 0)
+    quiet = jnp.sum(m.variance * channel_weight[:, None] * present, 0)
+    quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), power / n)
+    scatter = (power - offset) / jnp.maximum(n - 1, 1)
+    common = jnp.where(scatter > quiet * (1 + 6 * (2 / n_samples) ** 0.5), scatter - quiet, 0)
+    return quiet + jnp.where(offset > 36 * quiet, offset / n, 0), common
+
+
 def track(
     old: Tracker,
     m: FrameMoments,
@@ -150,26 +175,19 @@ def track(
     baseline = jnp.where(update & (old.alive | has), baseline, old.baseline)
     shift = baseline - old.baseline
 
-    # Scatter about the *new* baseline, so that a level that was lost counts as noise.
-    # Noise is that of the channels, which all trials share. Where their sum scatters
-    # more than independent channels can, the pixel's flux varies, and that is its noise.
-    power = m.power - 2 * shift * m.cross + shift * shift * m.weight
-    power = power / jnp.maximum(m.n_times, 1)
-    n_present = jnp.sum(m.present & (channel_weight > 0)[:, None], 0)
-    quiet = jnp.sum(m.variance * channel_weight[:, None] * m.present, 0)
-    quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), power)
-    power = jnp.where(power > quiet * (1 + 6 * (2 / n_samples) ** 0.5), power, quiet)
-    power = jnp.where(has, power, old.noise**2)
+    quiet, common = _frame_variances(m, shift, channel_weight, n_samples)
     # Two frames cannot outvote a pulse in one of them; the image on the whole can.
     ceiling = jnp.where(n_frames < 2, 1 + 4 * (2 / n_samples) ** 0.5, jnp.inf)
-    power = jnp.minimum(power, ceiling)
-    p_recent, p_kept = _push(old.power_recent, old.power_kept, power, fresh, n_frames)
+    quiet = jnp.where(has, jnp.minimum(quiet, ceiling), old.noise)
+    common = jnp.where(has, jnp.minimum(common, ceiling - 1), old.flicker)
+    n_recent, n_kept = _push(old.noise_recent, old.noise_kept, quiet, fresh, n_frames)
+    f_recent, f_kept = _push(old.flicker_recent, old.flicker_kept, common, fresh, n_frames)
     seen = jnp.minimum(n_frames + 1, 64) * float(n_samples)
-    variance = _average(
-        p_recent, p_kept, n_frames, median8_of_chi2(n_samples * channel_weight.shape[0])
-    )
-    variance = (PRIOR_SAMPLES + seen * variance) / (PRIOR_SAMPLES + seen)
-    noise = jnp.where(update & (old.alive | has), jnp.sqrt(variance), old.noise)
+    bias = median8_of_chi2(n_samples * channel_weight.shape[0])
+    noise = _average(n_recent, n_kept, n_frames, bias)
+    noise = (PRIOR_SAMPLES + seen * noise) / (PRIOR_SAMPLES + seen)
+    flicker = _average(f_recent, f_kept, n_frames, 1.0)
+    learn = update & (old.alive | has)
 
     # The shape of the spectrum follows slowly; its weighted mean is the baseline.
     rate = 1 / jnp.minimum(channel_count + 1, PEDESTAL_MEMORY)[:, None]
@@ -189,10 +207,13 @@ def track(
     return Tracker(
         pedestal=pedestal,
         baseline=baseline,
-        noise=noise,
+        noise=jnp.where(learn, noise, old.noise),
+        flicker=jnp.where(learn, flicker, old.flicker),
         alive=old.alive | has,
         level_recent=keep(recent, old.level_recent),
         level_kept=keep(kept, old.level_kept),
-        power_recent=keep(p_recent, old.power_recent),
-        power_kept=keep(p_kept, old.power_kept),
+        noise_recent=keep(n_recent, old.noise_recent),
+        noise_kept=keep(n_kept, old.noise_kept),
+        flicker_recent=keep(f_recent, old.flicker_recent),
+        flicker_kept=keep(f_kept, old.flicker_kept),
     )
