@@ -22,7 +22,7 @@ def plan():
             freq_mhz=(1500.0, 1300.0),
             tsamp_s=TSAMP,
             shape=(SIDE, SIDE),
-            dm_max=200.0,
+            dm_max=1500.0,
             max_width_s=130 * TSAMP,
             threshold=4.0,
             max_detections=2048,
@@ -125,7 +125,7 @@ def test_tails_are_gaussian(one_trial):
 
 def test_false_alarms_of_all_trials_are_few(plan, of_noise):
     """Local maxima over 5 sigma of all trials: between one trial's share and everyone's."""
-    table, state = of_noise
+    table, _ = of_noise
     n = 6000 * SIDE**2
     count = np.sum(table["snr"] >= 5)
     assert count <= plan.n_trials * n * norm.sf(5) + 5
@@ -142,12 +142,13 @@ def test_noise_levels_and_weights_of_channels_do_not_matter(run, noise, of_noise
 
 
 def test_flagged_pixels_keep_unit_variance(run, noise, of_noise):
-    """Half of the samples of a third of the pixels: as many excesses as elsewhere."""
+    """One channel or the other of a third of the pixels: as many excesses as elsewhere."""
     rng = np.random.default_rng(9)
     data = noise.copy()
     pixels = np.arange(0, SIDE * SIDE, 3)
     chosen = data[:, :, pixels]
-    chosen[rng.random(chosen.shape) < 0.5] = np.nan
+    gone = rng.random((len(data), 1, len(pixels))) < 0.5
+    chosen[np.concatenate([gone, ~gone], axis=1)] = np.nan
     data[:, :, pixels] = chosen
     table, _ = run(data)
     strong = table["snr"] > 4
@@ -202,16 +203,19 @@ def test_pulses_keep_their_signal_to_noise(run, noise, plan, width):
 
 
 @pytest.mark.parametrize("width", [1, 8, 16, 64])
-def test_a_very_bright_pulse_is_measured_right(run, noise, width):
-    data = noise.copy()
+def test_a_very_bright_pulse_is_measured_right(run, noise, plan, width):
+    """Within 3 % and the error of a pixel's noise, started on the grid of its level."""
+    data, start = noise.copy(), 3328 - plan.max_delay
     for pixel in SPREAD[::4]:
-        add(data, 3333, width, pixel, 1000)
+        add(data, start, width, pixel, 1000)
     table, _ = run(data)
-    for pixel in SPREAD[::4]:
-        snr, got_width, start = best_near(table, 3333, width, pixel)
-        assert snr == pytest.approx(1000 / np.sqrt(1 + width / 4096), rel=0.05)
-        assert abs(got_width / width - 1) < 0.13
-        assert abs(start - 3333) <= max(1, width // 8)
+    level = next(v for v in plan.levels if width in v.widths)
+    window = 256 * level.decimation if level.decimation > 1 else 64 * 64 / 1.3
+    found = [best_near(table, start, width, pixel) for pixel in SPREAD[::4]]
+    ideal = 1000 / np.sqrt(1 + width / window)
+    assert np.mean([snr for snr, _, _ in found]) == pytest.approx(ideal, rel=0.03)
+    for _, got_width, got_start in found:
+        assert (got_width, got_start) == (width, start)
 
 
 @pytest.mark.parametrize("width", [1, 7, 13, 30, 100])
@@ -228,13 +232,13 @@ def test_pulses_at_edges_of_frames_blocks_and_the_recording(run, noise, width):
         snr, got_width, got_start = best_near(table, start, width, pixel)
         # A pulse in the first frames is part of the first guess of its noise.
         assert snr > (16 if start > 8 * 64 else 11), start
-        if start > 8 * 64:
+        if start > 8 * 64 and start + width < n - 1:
             assert abs(got_start + got_width / 2 - start - width / 2) <= 2 + width / 4, start
 
 
 def test_a_dispersed_pulse_is_found_at_its_dm(run, noise, plan):
     data = noise.copy()
-    trial = 5
+    trial = 2 * len(plan.dm_pc_cm3) // 3
     for pixel in SPREAD:
         data[4000:4004, 0, pixel] += 20 / np.sqrt(8)
         late = plan.delays[trial, 1]
@@ -268,18 +272,18 @@ def test_a_steady_source_is_no_detection(run, noise, of_noise):
 
 @pytest.mark.parametrize("height", [1.0, 10.0, 100.0])
 def test_a_source_that_switches_on_is_followed_within_minutes(run, noise, height):
-    data = noise.copy()
-    data[2500:, :, SPREAD[4]] += height
+    data, on = noise.copy(), 1000
+    data[on:, :, SPREAD[4]] += height
+    # It is searched again afterwards, at its new level.
+    add(data, 5900, 4, SPREAD[4], 30)
     table, _ = run(data)
     there = (table["y"] * SIDE + table["x"] == SPREAD[4]) & (table["snr"] > 7)
+    there &= table["start"] < 5800
     if height >= 10:
         assert there.any()
     ends = table["start"] + table["width"]
-    assert (ends[there].max(initial=0) - 2500) * TSAMP < 240
-    # It is searched again afterwards, at its new level.
-    add(data, 5000, 4, SPREAD[4], 30)
-    table, _ = run(data)
-    assert best_near(table, 5000, 4, SPREAD[4])[0] > 22
+    assert (ends[there].max(initial=0) - on) * TSAMP < 240
+    assert best_near(table, 5900, 4, SPREAD[4])[0] > 24
 
 
 def test_a_source_that_switches_off_is_no_detection(run, noise):

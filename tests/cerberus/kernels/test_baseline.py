@@ -15,9 +15,11 @@ WEIGHT = jnp.asarray(1 / VARIANCE, jnp.float32)
 
 
 def tracker(n_pixels: int) -> Tracker:
-    flat, eight = jnp.zeros(n_pixels), jnp.zeros((8, n_pixels))
-    pedestal = jnp.zeros((len(VARIANCE), n_pixels))
-    return Tracker(pedestal, flat, flat, jnp.zeros(n_pixels, bool), eight, eight, eight, eight)
+    """One that has seen nothing: zeros of the shapes that its fields have."""
+    shapes = {"pedestal": (len(VARIANCE), n_pixels)}
+    shapes |= {f: (8, n_pixels) for f in Tracker._fields if f.endswith(("recent", "kept"))}
+    zeros = {f: jnp.zeros(shapes.get(f, (n_pixels,))) for f in Tracker._fields}
+    return Tracker(**{**zeros, "alive": zeros["alive"] > 0})
 
 
 @jax.jit
@@ -49,6 +51,11 @@ def column(trackers: list[Tracker], name: str) -> np.ndarray:
     return np.stack([np.asarray(getattr(t, name)) for t in trackers])
 
 
+def sigma_of(trackers: list[Tracker]) -> np.ndarray:
+    """Standard deviation of an undispersed sum, relative to the weights, frame by frame."""
+    return np.sqrt(column(trackers, "noise") + column(trackers, "flicker"))
+
+
 def test_moments_of_a_frame_are_weighted_sums():
     rng = np.random.default_rng(8)
     x, ok = rng.normal(3, 2, (10, 3, 4)), rng.random((10, 3, 4)) > 0.3
@@ -75,7 +82,7 @@ def test_moments_of_a_frame_are_weighted_sums():
 
 def test_noise_of_unit_variance_is_found_without_bias():
     """The mean over 200 pixels, after one frame, after seven, and once medians are used."""
-    sigma = column(run(noise(80)), "noise")
+    sigma = sigma_of(run(noise(80)))
     assert np.abs(sigma.mean(1) - 1).max() < 0.02
     assert sigma[-1].std() < 1.5 / np.sqrt(2 * 64 * FRAME)
 
@@ -93,7 +100,7 @@ def test_baseline_is_the_mean_of_the_channels_by_inverse_variance():
 def test_a_brighter_noise_of_one_pixel_is_its_own():
     data = noise(70)
     data[:, :, 3] *= 2
-    sigma = np.asarray(run(data)[-1].noise)
+    sigma = sigma_of(run(data))[-1]
     assert sigma[3] == pytest.approx(2, rel=0.05)
     assert np.delete(sigma, 3).max() < 1.1
 
@@ -109,7 +116,7 @@ def test_three_bad_frames_of_eight_move_nothing(first):
     later = slice(max(first + 3, 8), None)
     shift = (column(dirty, "baseline") - column(clean, "baseline"))[later]
     assert np.abs(shift).max() < 6 / np.sqrt((1 / VARIANCE).sum() * 8 * FRAME)
-    ratio = (column(dirty, "noise") / column(clean, "noise"))[later]
+    ratio = (sigma_of(dirty) / sigma_of(clean))[later]
     assert np.abs(ratio.mean(1) - 1).max() < 0.1
 
 
@@ -126,7 +133,7 @@ def test_a_level_that_was_lost_counts_as_noise():
     """Before the new level is followed no steady flux may look significant for ever."""
     data = noise(80, 20)
     data[40 * FRAME :] += 30
-    sigma = column(run(data), "noise")
+    sigma = sigma_of(run(data))
     assert sigma[66].min() > 2
     assert sigma[:40].max() < 1.2
 
@@ -139,7 +146,7 @@ def test_a_pixel_that_appears_late_starts_from_its_own_first_frame():
     assert not np.asarray(trackers[24].alive)[7]
     assert np.asarray(trackers[25].alive)[7]
     assert np.asarray(trackers[25].baseline)[7] == pytest.approx(500, abs=0.5)
-    assert np.asarray(trackers[39].noise)[7] == pytest.approx(1, abs=0.2)
+    assert sigma_of(trackers)[39, 7] == pytest.approx(1, abs=0.2)
 
 
 def test_frames_without_data_change_nothing():
@@ -157,6 +164,18 @@ def test_one_pixel_does_not_know_of_another():
     other[:, :, 2] = 1e4 * np.random.default_rng(1).normal(size=other[:, :, 2].shape)
     other[::3, 1, 4] = np.nan
     untouched = np.array([0, 1, 3, 5])
-    for name in ("baseline", "noise", "pedestal"):
+    for name in ("baseline", "noise", "flicker", "pedestal"):
         a, b = (column(run(d), name)[..., untouched] for d in (data, other))
         np.testing.assert_array_equal(a, b, err_msg=name)
+
+
+@pytest.mark.parametrize("ratio", [3.0, 6.0])
+def test_what_channels_share_is_told_from_what_they_have_apart(ratio):
+    """Flux that varies from sample to sample in the whole band at once."""
+    rng = np.random.default_rng(12)
+    data = noise(72, 100)
+    unit = np.sqrt(1 / (1 / VARIANCE).sum())
+    data += np.sqrt(ratio) * unit * rng.normal(size=(len(data), 1, 100))
+    last = run(data)[-1]
+    # The channels' own variance holds what they share as well: each sees both.
+    assert np.asarray(last.noise + last.flicker).mean() == pytest.approx(1 + ratio, rel=0.1)

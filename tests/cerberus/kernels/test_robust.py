@@ -92,14 +92,14 @@ def test_clipped_mean_of_noise_is_the_weighted_mean(stretches):
     mean, kept, excess = clipped(sums, weights)
     assert kept.all()
     np.testing.assert_allclose(mean, sums.sum(0) / weights.sum(), rtol=1e-5)
-    # The variance is cut at two sigma and scaled back: for 32 stretches, to a tenth.
-    assert excess.mean() == pytest.approx(1, abs=0.12)
+    # From the median deviation of 32 stretches: to a tenth.
+    assert np.median(excess) == pytest.approx(1, abs=0.12)
 
 
-@pytest.mark.parametrize("n_bad", [1, 3, 5])
+@pytest.mark.parametrize("n_bad", [1, 3, 9])
 @pytest.mark.parametrize("height", [30.0, 1000.0, -300.0])
 def test_contaminated_stretches_are_left_out(stretches, n_bad, height):
-    """Up to a sixth of the window may be a pulse: it is not part of its own baseline."""
+    """More than a quarter of the window may be a pulse: no part of its own baseline."""
     sums, weights = stretches
     dirty = sums.copy()
     dirty[7 : 7 + n_bad] += height * 2 * np.sqrt(weights[7 : 7 + n_bad])
@@ -115,21 +115,20 @@ def test_contaminated_stretches_are_left_out(stretches, n_bad, height):
 def test_scatter_beyond_the_noise_is_measured(stretches):
     sums, weights = stretches
     _, _, excess = clipped(5 * weights + 3 * (sums - 5 * weights), weights)
-    assert excess.mean() == pytest.approx(9, rel=0.12)
+    assert np.median(excess) == pytest.approx(9, rel=0.12)
 
 
-def test_few_stretches_say_nothing_of_their_scatter(stretches):
+def test_absent_stretches_are_not_kept(stretches):
     sums, weights = stretches
     few = weights.copy()
     few[20:] = 0
-    mean, kept, excess = clipped(np.where(few > 0, 3 * sums, 0), few)
-    assert np.all(excess == 1)
+    mean, kept, _ = clipped(np.where(few > 0, sums, 0), few)
     assert not kept[20:].any()
-    assert np.isfinite(mean).all()
+    np.testing.assert_allclose(mean, sums[:20].sum(0) / weights[:20].sum(), rtol=1e-5)
 
 
 def test_nothing_at_all_has_mean_zero():
     mean, kept, excess = clipped(np.zeros((32, 4)), np.zeros((32, 1)))
     assert not kept.any()
     assert np.all(mean == 0)
-    assert np.all(excess == 1)
+    assert np.isfinite(excess).all()
