@@ -28,8 +28,8 @@ _TINY = 1e-30
 OUTLIER = 8.0
 """Standard deviations from which a stretch is no part of a baseline."""
 
-LEAST_CHUNKS = 24
-"""Stretches that a scatter takes: with fewer, a wide pulse may fill a third of them."""
+LEAST_CHUNKS = 28
+"""Stretches (of 32) that a scatter takes: of fewer a wide pulse may fill a third."""
 
 
 def add_entries(level: Level, z: jax.Array) -> jax.Array:
@@ -301,16 +301,18 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
         )
         # Slow changes that the noise does not predict (a source in the beam's flank, its
         # sidelobes) raise the noise of the pixel, once they are more than chance. Where
-        # the recording is too short to tell, they are carried on from the next finer
-        # they add up over a boxcar and so grow with its width.
+        # the recording is too short to tell, the next finer levels do, if they are sure:
+        # slow changes add up over a boxcar, their variance grows with its width.
         n = jnp.sum(in_chunks > 0, 0)
-        enough = n >= LEAST_CHUNKS
         samples = (chunk * turn.decimation).astype(jnp.float32)
-        chance = 1 + 5 * jnp.sqrt(5.4 / jnp.maximum(n, 1))
-        own = jnp.where(excess > chance, excess - 1, 0) / samples
+        chance = jnp.sqrt(5.4 / jnp.maximum(n, 1))
+        per_sample = (excess - 1) / samples
         carried = jnp.max(jnp.where(finer, levels.slow[:, i], 0), axis=0)
-        slow = jnp.where(enough, own, carried)
-        learned = jnp.where(enough, own, levels.slow[turn.level, i])
+        enough = n >= LEAST_CHUNKS
+        slow = jnp.where(excess > 1 + 5 * chance, per_sample, 0)
+        slow = jnp.where(enough, slow, carried)
+        sure = jnp.where(excess > 1 + 6 * chance, per_sample, 0)
+        learned = jnp.where(enough, sure, levels.slow[turn.level, i])
         scatter = noise * jnp.sqrt(1 + slow * samples)
         inverse = jnp.where(alive[i] & (scatter > 0), 1 / jnp.maximum(scatter, _TINY), 0)
         total = jnp.sum(kept * in_chunks, 0)

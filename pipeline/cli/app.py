@@ -48,6 +48,8 @@ class CommandRow:
 
 
 COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("demo", "pipeline.cli.demo", "Simulate a recording and search it."),
+    CommandRow("plan", "pipeline.cli.plan", "Trial grids, efficiency, memory and speed."),
     CommandRow("search", "pipeline.cli.search", "Find bursts in a recording."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),

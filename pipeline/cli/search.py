@@ -89,8 +89,12 @@ def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
         def tell(progress: Progress, n_candidates: int) -> None:
             seconds = progress.n_samples * header.tsamp_s
             factor = seconds / max(time.monotonic() - begun, 1e-9)
-            note = "learning the noise" if progress.warming_up else (
-                f"{seconds:.0f} s of data, {factor:.1f}x real time, {n_candidates} candidates"
+            note = (
+                "learning the noise"
+                if progress.warming_up
+                else (
+                    f"{seconds:.0f} s of data, {factor:.1f}x real time, {n_candidates} candidates"
+                )
             )
             update(progress.n_samples, header.n_samples, note)
 

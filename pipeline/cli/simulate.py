@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-_PATIENCE_S = 2.0
+from pipeline.cli.progress import progress_bar
 
 
 def simulate(
@@ -44,7 +39,7 @@ def simulate(
     from pipeline.simulation import simulate as run
 
     parsed = load_config(config, SimulationConfig)
-    with progress_bar() as progress:
+    with progress_bar("simulating") as progress:
         result = run(parsed, out, seed, overwrite=overwrite, progress=progress, where=str(config))
     if json_summary:
         typer.echo(json.dumps(result.summary))
@@ -53,23 +48,3 @@ def simulate(
         f"{result.summary['data_seconds']:.0f} s of data in {out} "
         f"({result.summary['realtime_factor']:.0f} times real time)"
     )
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """A bar on the error stream that appears after two seconds, on terminals only."""
-    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("simulating")
-    begun = time.monotonic()
-
-    def update(done: int, total: int) -> None:
-        if not bar.live.is_started and time.monotonic() - begun > _PATIENCE_S:
-            bar.start()
-        bar.update(task, completed=done, total=total)
-
-    bar.disable = not bar.console.is_terminal
-    try:
-        yield update
-    finally:
-        bar.stop()
