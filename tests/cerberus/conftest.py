@@ -112,13 +112,13 @@ def image_data(image_plan) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def filterbank_plan() -> SearchPlan:
-    """A single pixel of 64 channels, dispersed over more than two frames."""
+    """A single pixel of 24 channels, dispersed over more than two frames."""
     return make_plan(
         SearchConfig(
-            freq_mhz=tuple(1464.5 - 2 * np.arange(64.0)),
+            freq_mhz=tuple(1464.5 - 5 * np.arange(24.0)),
             tsamp_s=0.002,
             dm_max=400.0,
-            max_width_s=0.04,
+            max_width_s=0.032,
             max_loss=0.2,
             threshold=2.5,
             max_detections=64,
@@ -132,7 +132,7 @@ def filterbank_plan() -> SearchPlan:
 def filterbank_data(filterbank_plan) -> tuple[np.ndarray, np.ndarray]:
     plan = filterbank_plan
     data = _noise(plan, 600, 2)
-    weights = np.ones((600, 64), np.float32)
+    weights = np.ones((600, 24), np.float32)
     weights[:, 17] = 0
     weights[201:215] = 0
     trial = 3 * len(plan.dm_pc_cm3) // 4

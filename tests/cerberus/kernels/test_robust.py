@@ -92,8 +92,8 @@ def test_clipped_mean_of_noise_is_the_weighted_mean(stretches):
     mean, kept, excess = clipped(sums, weights)
     assert kept.all()
     np.testing.assert_allclose(mean, sums.sum(0) / weights.sum(), rtol=1e-5)
-    # From the median deviation of 32 stretches: to a tenth.
-    assert np.median(excess) == pytest.approx(1, abs=0.12)
+    # From the lower median deviation of 32 stretches, a little low.
+    assert np.median(excess) == pytest.approx(1, abs=0.2)
 
 
 @pytest.mark.parametrize("n_bad", [1, 3, 9])
@@ -115,7 +115,7 @@ def test_contaminated_stretches_are_left_out(stretches, n_bad, height):
 def test_scatter_beyond_the_noise_is_measured(stretches):
     sums, weights = stretches
     _, _, excess = clipped(5 * weights + 3 * (sums - 5 * weights), weights)
-    assert np.median(excess) == pytest.approx(9, rel=0.12)
+    assert np.median(excess) == pytest.approx(9, rel=0.2)
 
 
 def test_absent_stretches_are_not_kept(stretches):
