@@ -1,0 +1,79 @@
+"""The notebooks run from the first cell to the last, and find what they promise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("*.ipynb"))
+TIMEOUT_S = 300
+
+# Asserted in the kernel, after the last cell of the notebook.
+REAL_BURST = """
+assert len(candidates) == 1
+assert abs(burst["dm"] - 475.28) < 5, burst["dm"]
+assert abs(seconds - 2.0289) < 5e-3, seconds
+assert burst["snr"] >= 15.5, burst["snr"]
+assert abs(burst["width"] - 2 * header.tsamp_s) < 1.01 * header.tsamp_s, burst["width"]
+assert half.min() < 475.28 < half.max()
+"""
+
+
+@pytest.fixture
+def execute(monkeypatch, tmp_path):
+    """Run a notebook in a kernel of its own; returns it with its outputs."""
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    # The figures of the notebook belong into it, not into Agg's void.
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+
+    def run(notebook, *, allow_errors=False):
+        client = nbclient.NotebookClient(
+            notebook,
+            timeout=TIMEOUT_S,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(REPOSITORY / "notebooks")}},
+            allow_errors=allow_errors,
+        )
+        return client.execute()
+
+    return run
+
+
+@pytest.fixture
+def real_burst():
+    nbformat = pytest.importorskip("nbformat")
+    return nbformat.read(REPOSITORY / "notebooks" / "real_burst.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_outputs_are_stripped(path):
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def test_real_burst_finds_the_burst(real_burst, execute, shared_data):
+    shared_data("frb180417_askap_beam28.fil")
+    from nbformat.v4 import new_code_cell
+
+    real_burst.cells.append(new_code_cell(REAL_BURST))
+    done = execute(real_burst)
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert len(pictures) == 3
+    assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+
+
+def test_real_burst_without_data_ends_with_one_line(real_burst, execute, monkeypatch, tmp_path):
+    monkeypatch.setenv("SLOWBURST_DATA", str(tmp_path))
+    real_burst.cells = real_burst.cells[:1]
+    (output,) = execute(real_burst, allow_errors=True).cells[0].outputs
+    assert output["ename"] == "Stop"
+    assert len(output["traceback"]) == 1
+    assert "SLOWBURST_DATA" in output["traceback"][0]
