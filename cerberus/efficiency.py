@@ -44,21 +44,21 @@ def trial_efficiency(
             rows = level.dm_rows[:: rung.stride]
             near = np.argsort(np.abs(plan.dm_pc_cm3[rows] - dm))[:2]
             for row in rows[near]:
-                best = max(best, _overlap(plan, level.decimation, w, row, start, width, pick))
+                offset = start - plan.delays[row][pick]
+                best = max(best, _overlap(offset, width, w, level.decimation))
     return best
 
 
-def _overlap(
-    plan: SearchPlan,
-    step: int,
-    box: int,
-    row: int,
-    start: NDArray[np.float64],
-    width: float,
-    channels: NDArray[np.int64],
-) -> float:
-    """Share of the pulse under the best placed boxcar, over sqrt(box / width)."""
-    offset = start - plan.delays[row][channels]
+def _overlap(offset: NDArray[np.float64], width: float, box: int, step: int) -> float:
+    """Share of the pulse under the best placed boxcar, over sqrt(box / width).
+
+    Parameters
+    ----------
+    offset : (channel,) float
+        Start of the pulse in each channel after dedispersion.
+    width, box, step : samples
+        Of the pulse, the boxcar, and between its starts.
+    """
     middle = offset.mean() + (width - box) / 2
     first = np.arange(np.floor((middle - box) / step), np.ceil((middle + box) / step) + 1) * step
     overlap = np.minimum(offset + width, first[:, None] + box) - np.maximum(offset, first[:, None])

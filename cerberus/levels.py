@@ -17,10 +17,10 @@ from jax import lax
 
 from .calibration import second_moment
 from .detections import Detections, none_found
-from .kernels.boxcar import Rung, boxcar_sums
+from .kernels.boxcar import TIE, Rung, boxcar_sums
 from .kernels.robust import clipped_mean
 from .peaks import PeakSource, report
-from .plan import BATCH, WINDOW, Level, SearchPlan
+from .plan import BATCH, Level, SearchPlan
 from .state import Levels, Maps, Margin
 
 _TINY = 1e-30
@@ -216,7 +216,7 @@ def _turn(plan: SearchPlan, number: jax.Array, frame: jax.Array) -> _Turn:
     return _Turn(
         level=k,
         due=(frame + 1) % period == period // 2,
-        first=end - WINDOW // 2,
+        first=end - plan.window // 2,
         decimation=decimation,
         first_row=first_row,
         n_rows=n_rows,
@@ -229,16 +229,20 @@ def _window_of(plan: SearchPlan, turn: _Turn, x: jax.Array) -> jax.Array:
     A ring of just one window is left as it lies: then the batch is not in the middle,
     but :func:`_batch_of` finds it.
     """
-    if plan.ring_length == WINDOW:
+    if plan.ring_length == plan.window:
         return x
-    start = turn.first - WINDOW // 2
-    return jnp.take(x, (start + jnp.arange(WINDOW)) % plan.ring_length, axis=0)
+    start = turn.first - plan.window // 2
+    return jnp.take(x, (start + jnp.arange(plan.window)) % plan.ring_length, axis=0)
 
 
 def _batch_of(plan: SearchPlan, turn: _Turn, window: jax.Array) -> jax.Array:
-    """The batch and the batch that follows it, out of a window."""
-    at = turn.first % WINDOW if plan.ring_length == WINDOW else jnp.asarray(WINDOW // 2)
-    parts = [lax.dynamic_slice_in_dim(window, p, BATCH, 0) for p in (at, (at + BATCH) % WINDOW)]
+    """The batch and what its widest boxcar reaches, out of a window."""
+    whole = plan.ring_length == plan.window
+    at = turn.first % plan.window if whole else jnp.asarray(plan.window // 2)
+    n = 1 - (1 - plan.ring_widths[-1]) // BATCH
+    parts = [
+        lax.dynamic_slice_in_dim(window, (at + i * BATCH) % plan.window, BATCH, 0) for i in range(n)
+    ]
     return jnp.concatenate(parts)
 
 
@@ -275,7 +279,7 @@ def _row_weight(
 ) -> jax.Array:
     """Weights of a row of a tile over the window, (window, pixel)."""
     weight = _window_of(plan, turn, levels.weight[row][:, None])
-    weight = jnp.broadcast_to(weight, (WINDOW, plan.tile))
+    weight = jnp.broadcast_to(weight, (plan.window, plan.tile))
     if not plan.config.pixel_weights:
         return weight
     left = 1 - _window_of(plan, turn, levels.deficit[i, row]).astype(jnp.float32)
@@ -285,7 +289,7 @@ def _row_weight(
 def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -> _Baseline:
     """Baseline of every tile over the whole window, from the DM-0 row."""
     chunk = plan.chunk
-    n_chunks = WINDOW // chunk
+    n_chunks = plan.window // chunk
     # A window must be much longer than the pulse that it is not to take for noise.
     behind = turn.level - jnp.arange(len(plan.levels) - 1)[:, None]
     finer = (behind == 1) | (behind == 2)
@@ -330,8 +334,8 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
 class _Window(NamedTuple):
     """A row's batch against its baseline; pixel axes have length 1 where shared."""
 
-    flux: jax.Array  # (2 batch, pixel), baseline subtracted
-    weight: jax.Array  # (2 batch, pixel or 1)
+    flux: jax.Array  # (batch and reach, pixel), baseline subtracted
+    weight: jax.Array  # (batch and reach, pixel or 1)
     inside: jax.Array  # the same, 0 where the baseline leaves the entry out
     total: jax.Array  # (pixel,) or (1,): weight of the baseline
 
@@ -364,7 +368,7 @@ def _rows_best(
         spread = variance[r] * w * (1 - 2 * o / total + w / total)
         scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
         snr = f * scale * inverse_noise
-        better = snr > best
+        better = snr > best * TIE
         best = jnp.where(better, snr, best)
         trial = jnp.where(better, (r << 16) | row, trial)
         flux = jnp.where(better, f / jnp.maximum(w, _TINY), flux)

@@ -23,8 +23,8 @@ from .config import SearchConfig
 from .kernels.boxcar import Rung
 from .kernels.dedisperse import DedispersionTree, build_tree
 
-WINDOW = 256
-"""Entries of the baseline window of a decimated level."""
+WINDOW = 32
+"""Baseline window of a decimated level, in its narrowest boxcars."""
 
 BATCH = 32
 """Entries of a decimated level that are searched at a time."""
@@ -146,7 +146,7 @@ class SearchPlan:
         """Entries that the ring holds: a window, and what a frame adds before a search."""
         # A frame's entries must not wrap around the end.
         step = max(BATCH, self.frame // 2)
-        return step * -(-(WINDOW + max(0, self.frame // 2 - BATCH)) // step)
+        return step * -(-(self.window + max(0, self.frame // 2 - BATCH)) // step)
 
     @property
     def ring_widths(self) -> tuple[int, ...]:
@@ -156,14 +156,19 @@ class SearchPlan:
     @property
     def chunk(self) -> int:
         """Entries in a stretch of the baseline: the narrowest boxcar of a level."""
-        return self.ring_widths[0] if self.ring_widths else WINDOW
+        return self.ring_widths[0] if self.ring_widths else 1
+
+    @property
+    def window(self) -> int:
+        """Entries of the baseline window."""
+        return WINDOW * self.chunk
 
     @property
     def latency_samples(self) -> tuple[int, ...]:
         """Samples from the end of a pulse to its report, at most, for each level."""
         out = []
         for level in self.levels:
-            lag = WINDOW // 2 + 2 * BATCH if level.decimation > 1 else 0
+            lag = self.window // 2 + 2 * BATCH if level.decimation > 1 else 0
             out.append(lag * level.decimation + self.max_delay + self.frame)
         return tuple(out)
 
@@ -210,6 +215,10 @@ def _check(config: SearchConfig) -> None:
         raise ValueError(f"shape: must be at least 1 x 1 pixels, got {config.shape}")
     if config.n_samples is not None and config.n_samples < 1:
         raise ValueError(f"n_samples: the recording is empty ({config.n_samples} samples)")
+    if not (np.isfinite(config.beam_fwhm_px) and config.beam_fwhm_px > 0):
+        raise ValueError(f"beam_fwhm_px: must be positive and finite, got {config.beam_fwhm_px}")
+    if config.frame is not None and config.frame & (config.frame - 1):
+        raise ValueError(f"frame: must be a power of two, got {config.frame}")
     if config.max_detections < 1:
         raise ValueError(f"max_detections: must be 1 or more, got {config.max_detections}")
     for name in ("frame", "tile"):
@@ -258,7 +267,7 @@ def width_ladder(max_width: int, max_loss: float) -> list[list[int]]:
     widths = levels[-1]
     while widths[-1] < top:
         widths.append(min(top, math.floor(widths[-1] * ratio)))
-    levels[-1] = [*(w for w in widths if w < top), top]
+    levels[-1] = [*(w for w in widths if w < top), top if len(levels) == 1 else max(top, first)]
     return levels
 
 
@@ -322,7 +331,8 @@ def make_plan(config: SearchConfig) -> SearchPlan:
         rows = np.arange(n_grid) if k == 0 else _level_rows(n_grid, stride[0])
         rungs = []
         for width, s in zip(widths, stride, strict=True):
-            s = s if k == 0 else max(1, min(s // stride[0], _last_power(len(rows))))
+            # A decimated level has few rows: all of them serve all its widths.
+            s = s if k == 0 else 1
             rungs.append(Rung(width, s, len(rows[::s])))
         levels.append(Level(1 << k, tuple(rungs), rows, first_row))
         first_row += len(rows) if k else 0
@@ -338,10 +348,6 @@ def make_plan(config: SearchConfig) -> SearchPlan:
         levels=tuple(levels),
         beam_reach=min(max(1, round(config.beam_fwhm_px / 2)), max(config.shape) - 1),
     )
-
-
-def _last_power(n: int) -> int:
-    return 1 << (n.bit_length() - 1)
 
 
 def _level_rows(n_grid: int, stride: int) -> NDArray[np.int64]:
@@ -363,6 +369,4 @@ def _frame_length(config: SearchConfig, max_delay: int, ladder: list[list[int]])
     """
     n_pixels = config.shape[0] * config.shape[1]
     wanted = max(64 if n_pixels <= 512**2 else 16, ladder[0][-1], min(max_delay, 1024))
-    if n_pixels * len(config.freq_mhz) < 4096:
-        wanted = max(wanted, 1024)
     return 1 << math.ceil(math.log2(wanted))

@@ -28,12 +28,12 @@ from jax import lax
 
 from .calibration import calibrated, second_moment
 from .detections import Detections
-from .kernels.baseline import Tracker, frame_moments, track
+from .kernels.baseline import FrameFacts, Tracker, frame_moments, track
 from .kernels.boxcar import best_trial, boxcar_sums, locate_trial
 from .kernels.dedisperse import dedisperse
 from .levels import TileEntries, add_entries, open_entries, put_entries, search_levels
 from .peaks import PeakSource, report
-from .plan import BATCH, WINDOW, SearchPlan
+from .plan import BATCH, SearchPlan
 from .state import Levels, Maps, SearchState, Statistics, init
 
 _TINY = 1e-30
@@ -132,7 +132,7 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
     history = _extend(plan, state.history_weight[:, :, None], trial_weight)
     sums = _full_rate_sums(plan, trial_weight, history)
     n = stats.n_frames
-    seen = jnp.sum(w * channel_weight)
+    seen = jnp.sum((w > 0) * channel_weight)
     nominal = plan.frame * jnp.sum(channel_weight)
     good = (seen > 0) & ((seen >= 0.25 * nominal) | (n == 0))
     scales = []
@@ -141,8 +141,10 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
     ):
         # Variance of a boxcar less its baseline: part of the mean for the first frames,
         # apart from it (and 1.3 times noisier than a mean) once medians are used.
-        early = 1 - rung.width / ((n + 1.0) * plan.frame)
-        late = 1 + 1.3 * rung.width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
+        # Only the part of the boxcar that holds data counts.
+        width = total / jnp.maximum(jnp.max(trial_weight), _TINY)
+        early = 1 - width / ((n + 1.0) * plan.frame)
+        late = 1 + 1.3 * width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
         factor = jnp.where(n < 8, early, late)
         usable = (total > 0) & (factor > 0.5)
         variance = jnp.maximum(v * total * factor, _TINY)
@@ -222,24 +224,30 @@ def _score(
     return Maps(best, trial, flux), jnp.concatenate(moments, axis=1)
 
 
+class _Past(NamedTuple):
+    """A tile's share of the history.
+
+    Attributes
+    ----------
+    history, deficit : (row, time, pixel)
+    flagged : () bool
+        Whether pixels of the tile have flags of their own, now or under a boxcar.
+    """
+
+    history: jax.Array
+    deficit: jax.Array
+    flagged: jax.Array
+
+
 def _search_tile(
     plan: SearchPlan,
     shared: _Shared,
     x: jax.Array,
     tracker: Tracker,
-    history: jax.Array,
-    history_deficit: jax.Array,
-    flagged: jax.Array,
+    past: _Past,
 ) -> _TileSearch:
-    """Dedisperse and match one tile.
-
-    Parameters
-    ----------
-    x : (time, channel, pixel)
-        Tail and frame.
-    flagged : () bool
-        Whether pixels of the tile have flags of their own, now or under a boxcar.
-    """
+    """Dedisperse and match one tile; ``x`` is tail and frame, (time, channel, pixel)."""
+    history, history_deficit, flagged = past
     ok = jnp.isfinite(x) & (shared.weight > 0)[:, :, None]
     residual = jnp.where(ok, x - tracker.pedestal, 0) * shared.weight[:, :, None]
     z = dedisperse(plan.tree, residual.transpose(1, 0, 2), plan.frame)
@@ -341,6 +349,7 @@ def _learn(
     again for each of its samples.
     """
     weight = shared.frame_weight
+    facts = FrameFacts(stats.n_frames, stats.channel_count, shared.channel_weight, shared.good)
 
     def body(i: jax.Array, c: _Learned) -> _Learned:
         new = lax.dynamic_slice_in_dim(x, i * plan.tile, plan.tile, axis=2)
@@ -348,15 +357,7 @@ def _learn(
         ok = jnp.isfinite(new) & (weight > 0)[:, :, None]
         residual = jnp.where(ok, new - tracker.pedestal, 0)
         moments = frame_moments(residual, ok, weight, shared.channel_weight)
-        tracker = track(
-            tracker,
-            moments,
-            stats.n_frames,
-            stats.channel_count,
-            shared.channel_weight,
-            shared.good,
-            plan.frame,
-        )
+        tracker = track(tracker, moments, facts, plan.frame)
         # Excess over four times the pooled variance is a pulse or interference.
         bound = 4 * stats.channel_variance[:, None]
         variance = jnp.where(moments.present, jnp.minimum(moments.variance, bound), 0)
@@ -398,7 +399,13 @@ def _frame(
     n_tiles = jnp.where(jnp.any(shared.weight > 0), plan.n_tiles, 0)
     learned = _learn(plan, state.statistics, shared, x, n_tiles)
     carry = _search_tiles(plan, state, shared, learned.statistics, x, n_tiles)
-    return _finish_frame(plan, state, shared, learned, carry, x, w)
+    state, found = _finish_frame(plan, state, shared, learned, carry)
+    n = plan.frame
+    state = state._replace(
+        tail=jnp.concatenate([state.tail, x])[n:] if plan.max_delay else state.tail,
+        tail_weight=jnp.concatenate([state.tail_weight, w])[n:],
+    )
+    return state, found
 
 
 def _search_tiles(
@@ -423,9 +430,8 @@ def _search_tiles(
         missing = ~jnp.isfinite(samples) & (shared.weight > 0)[:, :, None] & tracker.alive
         flagged = jnp.where(jnp.any(missing), _flag_horizon(plan), c.flagged[i] - 1)
         flagged = jnp.maximum(flagged, 0)
-        result = _search_tile(
-            plan, shared, samples, tracker, c.history[i], c.history_deficit[i], flagged > 0
-        )
+        past = _Past(c.history[i], c.history_deficit[i], flagged > 0)
+        result = _search_tile(plan, shared, samples, tracker, past)
         entries = [
             TileEntries(*parts)
             for parts in zip(result.entries, result.deficits, entry_weights, held, strict=True)
@@ -462,8 +468,6 @@ def _finish_frame(
     shared: _Shared,
     learned: _Learned,
     c: _Carry,
-    x: jax.Array,
-    w: jax.Array,
 ) -> tuple[SearchState, Detections]:
     """Decimated levels, peaks and what the tiles learned together."""
     stats = learned.statistics
@@ -491,14 +495,9 @@ def _finish_frame(
         channel_count=stats.channel_count + (shared.good & seen).astype(jnp.int32),
         channel_variance=variance,
     )
-    n_new = plan.frame
-    tail = jnp.concatenate([state.tail, x])[n_new:] if plan.max_delay else state.tail
-    tail_weight = jnp.concatenate([state.tail_weight, w])[n_new:]
     empty = ~jnp.any(shared.weight > 0)
     new_state = state._replace(
         frame=state.frame + 1,
-        tail=tail,
-        tail_weight=tail_weight,
         statistics=stats,
         history=jnp.where(empty, 0, c.history),
         history_weight=shared.history[:, shared.history.shape[1] - keep :, 0],
@@ -611,7 +610,7 @@ def finish(plan: SearchPlan, state: SearchState) -> tuple[SearchState, Detection
 
 def n_flush_frames(plan: SearchPlan) -> int:
     """Frames without data after which every sample has been reported."""
-    entries = (WINDOW // 2 + 3 * BATCH) * plan.levels[-1].decimation if plan.ring_rows else 0
+    entries = (plan.window // 2 + 3 * BATCH) * plan.levels[-1].decimation if plan.ring_rows else 0
     return -(-(max(entries, plan.peak_margin) + plan.max_delay) // plan.frame) + 2
 
 

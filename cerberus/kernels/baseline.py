@@ -41,6 +41,8 @@ class FrameMoments(NamedTuple):
         Weighted mean of each channel.
     variance : (channel, pixel)
         Weighted variance of a sample about that mean.
+    total : (channel, pixel)
+        Weight of each channel.
     present : (channel, pixel) bool
     level : (pixel,)
         Weighted mean of all channels.
@@ -52,6 +54,7 @@ class FrameMoments(NamedTuple):
 
     mean: jax.Array
     variance: jax.Array
+    total: jax.Array
     present: jax.Array
     level: jax.Array
     power: jax.Array
@@ -87,6 +90,7 @@ def frame_moments(
     return FrameMoments(
         mean=mean,
         variance=variance,
+        total=s0,
         present=n > 1,
         level=jnp.sum(c1, 0) / jnp.maximum(total, tiny),
         power=jnp.sum(c1 * c1 / jnp.maximum(c0, tiny), 0),
@@ -118,37 +122,61 @@ def _average(recent: jax.Array, kept: jax.Array, n: jax.Array, bias: float) -> j
     return jnp.where(n < 7, 0.5 * (low + high), trimmed8(kept) / bias)
 
 
-def _frame_variances(
-    m: FrameMoments, shift: jax.Array, channel_weight: jax.Array, n_samples: int
-) -> tuple[jax.Array, jax.Array]:
+def _frame_variances(m: FrameMoments, channel_weight: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Variance of the channel sum that channels have apart, and that they share.
 
-    Independent noise is measured in the channels: all trials sum it alike. A level away
-    from the (new) baseline, where it is more than chance, counts with it: a boxcar of any
-    DM sees it. What else the sum of the channels scatters more than they can explain is
-    variation of the whole band, which a dedispersed sum averages out.
+    Independent noise is measured in the channels: all trials sum it alike. What the sum
+    of the channels scatters more than they can explain is variation of the whole band,
+    which a dedispersed sum averages out; of one frame it may come out below zero.
     """
     n = jnp.maximum(m.n_times, 1)
-    power = m.power - 2 * shift * m.cross + shift * shift * m.weight
-    offset = (m.cross - shift * m.weight) ** 2 / jnp.maximum(m.weight, 1e-30)
+    offset = m.cross**2 / jnp.maximum(m.weight, 1e-30)
     present = m.present & (channel_weight > 0)[:, None]
     n_present = jnp.sum(present, 0)
     quiet = jnp.sum(m.variance * channel_weight[:, None] * present, 0)
-    quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), power / n)
-    scatter = (power - offset) / jnp.maximum(n - 1, 1)
-    common = jnp.where(scatter > quiet * (1 + 6 * (2 / n_samples) ** 0.5), scatter - quiet, 0)
-    return quiet + jnp.where(offset > 36 * quiet, offset / n, 0), common
+    quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), m.power / n)
+    scatter = (m.power - offset) / jnp.maximum(n - 1, 1)
+    return quiet, jnp.where(n_present > 1, scatter - quiet, 0)
 
 
-def track(
-    old: Tracker,
-    m: FrameMoments,
-    n_frames: jax.Array,
-    channel_count: jax.Array,
-    channel_weight: jax.Array,
-    good: jax.Array,
-    n_samples: int,
-) -> Tracker:
+def _follow(
+    baseline: jax.Array, recent: jax.Array, n: jax.Array, frame_variance: jax.Array
+) -> jax.Array:
+    """The line through the last eight frames, where the baseline has lost the level.
+
+    A source that drifts through the beam, or has come on, is off the long average by
+    more than chance; then the short, noisier one serves the narrow boxcars better.
+    """
+    middle = median8(recent)
+    age = (n - jnp.arange(8)[:, None]) % 8
+    newer = jnp.sum(jnp.where(age < 4, recent, 0), 0) / 4
+    older = jnp.sum(jnp.where(age >= 4, recent, 0), 0) / 4
+    lost = (middle - baseline) ** 2 > 36 * 0.25 * frame_variance
+    return jnp.where(lost & (n >= 8), middle + 3.5 / 4 * (newer - older), baseline)
+
+
+class FrameFacts(NamedTuple):
+    """What all pixels of a frame have in common.
+
+    Attributes
+    ----------
+    n_frames : () int32
+        Good frames before this one.
+    channel_count : (channel,) int32
+        Good frames before this one in which each channel had data.
+    channel_weight : (channel,)
+        Inverse noise variance of a sample of weight 1.
+    good : () bool
+        Whether the frame holds enough data to learn from.
+    """
+
+    n_frames: jax.Array
+    channel_count: jax.Array
+    channel_weight: jax.Array
+    good: jax.Array
+
+
+def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> Tracker:
     """Tracker after a frame.
 
     Parameters
@@ -156,26 +184,23 @@ def track(
     old : Tracker
     m : FrameMoments
         About ``old.pedestal``.
-    n_frames : () int32
-        Good frames before this one.
-    channel_count : (channel,) int32
-        Good frames before this one in which each channel had data.
-    channel_weight : (channel,)
-    good : () bool
-        Whether the frame holds enough data to learn from.
+    facts : FrameFacts
     n_samples : int
         Samples in a frame.
     """
+    n_frames, channel_count, channel_weight, good = facts
     has = m.n_times > 0
     fresh = has & ~old.alive
     update = good | fresh
     level = jnp.where(has, old.baseline + m.level, old.baseline)
     recent, kept = _push(old.level_recent, old.level_kept, level, fresh, n_frames)
     baseline = _average(recent, kept, n_frames, 1.0)
+    frame_variance = old.noise / jnp.maximum(m.weight, 1e-30)
+    baseline = jnp.where(has, _follow(baseline, recent, n_frames, frame_variance), baseline)
     baseline = jnp.where(update & (old.alive | has), baseline, old.baseline)
     shift = baseline - old.baseline
 
-    quiet, common = _frame_variances(m, shift, channel_weight, n_samples)
+    quiet, common = _frame_variances(m, channel_weight)
     # Two frames cannot outvote a pulse in one of them; the image on the whole can.
     ceiling = jnp.where(n_frames < 2, 1 + 4 * (2 / n_samples) ** 0.5, jnp.inf)
     quiet = jnp.where(has, jnp.minimum(quiet, ceiling), old.noise)
@@ -187,12 +212,13 @@ def track(
     noise = _average(n_recent, n_kept, n_frames, bias)
     noise = (PRIOR_SAMPLES + seen * noise) / (PRIOR_SAMPLES + seen)
     flicker = _average(f_recent, f_kept, n_frames, 1.0)
+    flicker = jnp.where(flicker > 6 * noise * jnp.sqrt(2 / seen), flicker, 0)
     learn = update & (old.alive | has)
 
     # The shape of the spectrum follows slowly; its weighted mean is the baseline.
     rate = 1 / jnp.minimum(channel_count + 1, PEDESTAL_MEMORY)[:, None]
     rate = jnp.where(fresh, 1.0, rate)
-    bound = 5 / jnp.sqrt(jnp.maximum(channel_weight, 1e-30) * n_samples)[:, None]
+    bound = 5 * jnp.sqrt(m.variance / jnp.maximum(m.total, 1e-30))
     shape = jnp.where(m.present, m.mean - m.level, 0)
     shape = jnp.where(rate == 1, shape, jnp.clip(shape, -bound, bound)) * rate
     w = channel_weight[:, None] * m.present

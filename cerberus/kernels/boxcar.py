@@ -10,6 +10,10 @@ import jax.numpy as jnp
 from jax import lax
 
 
+TIE = 1 + 4e-6
+"""A boxcar that reaches past the data holds what a narrower one does: that one is it."""
+
+
 @dataclass(frozen=True)
 class Rung:
     """One width of a ladder level and the DM trials that it is matched with.
@@ -89,14 +93,14 @@ def best_trial(
     i_rung : (time, pixel) int32
         The narrowest rung that reaches it.
     """
-    best, i_rung = None, None
+    best = jnp.max(sums[0] * scales[0], axis=0)
+    i_rung = jnp.zeros(best.shape, jnp.int32)
     for i, (total, scale) in enumerate(zip(sums, scales, strict=True)):
-        top = jnp.max(total * scale, axis=0)
-        if best is None:
-            best, i_rung = top, jnp.zeros(top.shape, jnp.int32)
-        else:
-            i_rung = jnp.where(top > best, i, i_rung)
-            best = jnp.maximum(top, best)
+        if i > 0:
+            top = jnp.max(total * scale, axis=0)
+            wider = top > best * TIE
+            i_rung = jnp.where(wider, i, i_rung)
+            best = jnp.where(wider, top, best)
     return best, i_rung
 
 
