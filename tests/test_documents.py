@@ -1,0 +1,80 @@
+"""What the documents say about settings and files is what the program does."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import fields, is_dataclass
+from typing import get_args, get_type_hints
+
+import pytest
+
+from pipeline.candidates import COLUMNS
+from pipeline.config import parse_config
+from pipeline.search import SearchSettings
+from pipeline.simulation import SimulationConfig
+
+
+@pytest.fixture(scope="module")
+def page(repository):
+    return (repository / "docs" / "pipeline.md").read_text(encoding="utf-8")
+
+
+def rows_of(page, heading):
+    """First and second cell of every table row below a heading."""
+    section = page.split(f"\n{heading}\n")[1]
+    section = re.split(r"\n#+ ", section)[0]
+    return re.findall(r"^\| (`.+?`|.+?) \| (.*?) \|", section, flags=re.MULTILINE)
+
+
+def test_settings_of_a_search(page):
+    documented = {k.strip("`"): v for k, v in rows_of(page, "## Settings") if k.startswith("`")}
+    assert set(documented) == {f.name for f in fields(SearchSettings)}
+    for name, text in documented.items():
+        default = getattr(SearchSettings(), name)
+        assert tomllib.loads(f"x = {text}")["x"] == default, name
+
+
+def test_columns_of_the_candidates(page):
+    names = [n for k, _ in rows_of(page, "### candidates.ecsv") for n in re.findall(r"`(\w+)`", k)]
+    assert names == list(COLUMNS)
+
+
+def test_keys_of_a_simulation(page):
+    documented: dict[str, set[str]] = {}
+    for first, _ in rows_of(page, "## Simulations"):
+        if table := re.search(r"\[+(\w+)\]+", first):
+            documented[table[1]] = set()
+        elif first.startswith("`"):
+            documented[list(documented)[-1]] |= set(re.findall(r"`(\w+)`", first))
+    place = {"x", "y", "ra_deg", "dec_deg"}  # described in the text
+    for name, hint in get_type_hints(SimulationConfig).items():
+        table = hint if is_dataclass(hint) else get_args(hint)[0]
+        known = {f.name for f in fields(table)}
+        if name in ("sources", "pulses"):
+            known -= place
+        assert documented[name] == known, name
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"), [("threshold", SearchSettings), ("[recording]", SimulationConfig)]
+)
+def test_examples_load(page, first, kind):
+    (example,) = [t for t in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if first in t]
+    parse_config(tomllib.loads(example), kind, "docs/pipeline.md")
+
+
+def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
+    import numpy as np
+
+    from cerberus import SearchConfig, make_plan
+
+    text = (repository / "docs" / "cerberus.md").read_text(encoding="utf-8")
+    band = tuple(np.linspace(1492.90625, 1317.125, 16))
+    plan = make_plan(SearchConfig(band, 0.1342182159, (175, 175), beam_fwhm_px=3.0))
+    assert f"| 16 × {len(plan.dm_pc_cm3)} (the example) | {plan.tree.n_nodes} |" in text
+    assert f"{plan.dm_pc_cm3[1]:.1f} pc cm⁻³ apart" in text
+    assert f"{plan.state_bytes / 2**20:.0f} MiB" in text
+    latency = [round(n * 0.1342182159) for n in plan.latency_samples]
+    table = text.split("latency (s) |")[1].split("\n\n")[0]
+    assert [int(n) for n in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == latency
