@@ -72,7 +72,12 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
     text = (repository / "docs" / "cerberus.md").read_text(encoding="utf-8")
     band = tuple(np.linspace(1492.90625, 1317.125, 16))
     plan = make_plan(SearchConfig(band, 0.1342182159, (175, 175), beam_fwhm_px=3.0))
-    assert f"| 16 × {len(plan.dm_pc_cm3)} (the example) | {plan.tree.n_nodes} |" in text
+    found = re.search(r"\| 16 × (\d+) \(the example\) \| (\d+) \| (\d+) \|", text)
+    n_dm, n_nodes, n_additions = (int(n) for n in found.groups())
+    assert n_dm == len(plan.dm_pc_cm3)
+    assert n_additions == n_dm * 15
+    # Delays half-way between samples round with the last bit of a DM.
+    assert n_nodes == pytest.approx(plan.tree.n_nodes, rel=0.05)
     assert f"{plan.dm_pc_cm3[1]:.1f} pc cm⁻³ apart" in text
     assert f"{plan.state_bytes / 2**20:.0f} MiB" in text
     latency = [round(n * 0.1342182159) for n in plan.latency_samples]
