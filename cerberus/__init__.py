@@ -5,7 +5,7 @@ from __future__ import annotations
 from .config import SearchConfig
 from .detections import Detections
 from .plan import SearchPlan, make_plan
-from .search import finish, step
+from .search import compile_step, finish, step
 from .state import SearchState, init
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SearchConfig",
     "SearchPlan",
     "SearchState",
+    "compile_step",
     "finish",
     "init",
     "make_plan",

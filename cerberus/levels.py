@@ -441,6 +441,9 @@ def _search_turn(
     return Maps(*(m.transpose(1, 0, 2).reshape(BATCH, -1) for m in maps)), moments
 
 
+_TurnCarry = tuple[Margin, jax.Array, Detections, jax.Array]
+
+
 def search_levels(
     plan: SearchPlan, levels: Levels, flagged: jax.Array, alive: jax.Array, frame: jax.Array
 ) -> tuple[Levels, Detections, jax.Array]:
@@ -472,12 +475,11 @@ def search_levels(
     nothing = none_found(plan.config.max_detections)
     found = jax.tree.map(lambda a: jnp.zeros((n_turns, *a.shape), a.dtype), nothing)
     moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
-    Carry = tuple[Margin, jax.Array, Detections, jax.Array]
 
-    def one(number: jax.Array, carry: Carry) -> Carry:
+    def one(number: jax.Array, carry: _TurnCarry) -> _TurnCarry:
         turn = _turn(plan, number, frame)
 
-        def search(carry: Carry) -> Carry:
+        def search(carry: _TurnCarry) -> _TurnCarry:
             margins, slow, found, moments = carry
             base = _baseline(plan, levels._replace(slow=slow), turn, alive)
             maps, more = _search_turn(plan, levels, turn, flagged, base)

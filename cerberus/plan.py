@@ -194,37 +194,49 @@ def band_delay(config: SearchConfig, dm: float) -> NDArray[np.float64]:
 
 
 def _check(config: SearchConfig) -> None:
+    """Raise ValueError for what cannot be planned, as ``argument: what is wrong``."""
     freq = np.asarray(config.freq_mhz, float)
-    if freq.ndim != 1 or freq.size == 0 or not np.all(np.isfinite(freq) & (freq > 0)):
-        raise ValueError("freq_mhz: channel centres must be positive and finite")
-    if len(np.unique(freq)) != freq.size:
-        raise ValueError("freq_mhz: two channels have the same centre")
-    for name in ("tsamp_s", "max_width_s", "threshold", "dispersion_constant"):
-        value = getattr(config, name)
-        if not (np.isfinite(value) and value > 0):
-            raise ValueError(f"{name}: must be positive and finite, got {value}")
-    if not (np.isfinite(config.dm_max) and config.dm_max >= 0):
-        raise ValueError(f"dm_max: must be 0 or more pc/cc, got {config.dm_max}")
-    if config.max_width_s < config.tsamp_s:
-        raise ValueError(
-            f"max_width_s: {config.max_width_s} s is shorter than one sample ({config.tsamp_s} s)"
-        )
-    if not 0 < config.max_loss <= 0.2:
-        raise ValueError(f"max_loss: must be above 0 and at most 0.2, got {config.max_loss}")
-    if min(config.shape) < 1:
-        raise ValueError(f"shape: must be at least 1 x 1 pixels, got {config.shape}")
-    if config.n_samples is not None and config.n_samples < 1:
-        raise ValueError(f"n_samples: the recording is empty ({config.n_samples} samples)")
-    if not (np.isfinite(config.beam_fwhm_px) and config.beam_fwhm_px > 0):
-        raise ValueError(f"beam_fwhm_px: must be positive and finite, got {config.beam_fwhm_px}")
-    if config.frame is not None and config.frame & (config.frame - 1):
-        raise ValueError(f"frame: must be a power of two, got {config.frame}")
-    if config.max_detections < 1:
-        raise ValueError(f"max_detections: must be 1 or more, got {config.max_detections}")
-    for name in ("frame", "tile"):
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise ValueError(f"{name}: must be 1 or more, got {value}")
+    good_freq = freq.ndim == 1 and freq.size > 0 and bool(np.all(np.isfinite(freq) & (freq > 0)))
+    positive = ("tsamp_s", "max_width_s", "threshold", "dispersion_constant", "beam_fwhm_px")
+    counts = ("max_detections", "frame", "tile", "n_samples")
+    checks = [
+        ("freq_mhz", good_freq, "channel centres must be positive and finite"),
+        ("freq_mhz", len(np.unique(freq)) == freq.size, "two channels have the same centre"),
+        *(
+            (name, np.isfinite(value) and value > 0, f"must be positive and finite, got {value}")
+            for name in positive
+            for value in [getattr(config, name)]
+        ),
+        *(
+            (name, value is None or value >= 1, f"must be 1 or more, got {value}")
+            for name in counts
+            for value in [getattr(config, name)]
+        ),
+        (
+            "dm_max",
+            np.isfinite(config.dm_max) and config.dm_max >= 0,
+            f"must be 0 or more pc/cc, got {config.dm_max}",
+        ),
+        (
+            "max_width_s",
+            not config.max_width_s < config.tsamp_s,
+            f"{config.max_width_s} s is shorter than one sample ({config.tsamp_s} s)",
+        ),
+        (
+            "max_loss",
+            0 < config.max_loss <= 0.2,
+            f"must be above 0 and at most 0.2, got {config.max_loss}",
+        ),
+        ("shape", min(config.shape) >= 1, f"must be at least 1 x 1 pixels, got {config.shape}"),
+        (
+            "frame",
+            not config.frame or not config.frame & (config.frame - 1),
+            f"must be a power of two, got {config.frame}",
+        ),
+    ]
+    for name, fine, problem in checks:
+        if not fine:
+            raise ValueError(f"{name}: {problem}")
 
 
 def _octave(first: int, ratio: float) -> list[int]:
@@ -321,7 +333,8 @@ def make_plan(config: SearchConfig) -> SearchPlan:
     strides[0] = [min(s, block) for s in strides[0]]
     n_grid = 1 + block * math.ceil((n_grid - 1) / block)
     per_dm = float(band_delay(config, 1.0).max())
-    dms = np.arange(n_grid) * step / per_dm if per_dm > 0 and n_grid > 1 else np.zeros(1)
+    per_step = step / per_dm if per_dm > 0 else 0.0
+    dms = np.arange(n_grid, dtype=np.float64) * per_step
     delays = np.rint(dms[:, None] * band_delay(config, 1.0)[None, :]).astype(np.int64)
 
     tile, n_tiles = _tiling(config)

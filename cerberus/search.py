@@ -17,6 +17,7 @@ most one besides the first is due in a frame.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -25,6 +26,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from .calibration import calibrated, second_moment
 from .detections import Detections
@@ -97,13 +99,17 @@ def _prime(plan: SearchPlan, stats: Statistics, x: jax.Array, w: jax.Array) -> S
     new = (stats.channel_count == 0) & jnp.any(w > 0, axis=0)
 
     def estimate(stats: Statistics) -> Statistics:
-        ok = jnp.isfinite(x) & (w > 0)[:, :, None]
-        n = jnp.sum(ok, 0)
-        mean = jnp.sum(jnp.where(ok, x, 0), 0) / jnp.maximum(n, 1)
-        square = jnp.where(ok, (x - mean) ** 2 * w[:, :, None], 0)
-        variance = jnp.where(n > 1, jnp.sum(square, 0) / jnp.maximum(n - 1, 1), jnp.nan)
-        typical = jnp.nan_to_num(jnp.nanmedian(variance, axis=1))
-        tiled = mean.reshape(plan.n_channels, plan.n_tiles, plan.tile).transpose(1, 0, 2)
+        def tile(i: jax.Array) -> tuple[jax.Array, jax.Array]:
+            part = lax.dynamic_slice_in_dim(x, i * plan.tile, plan.tile, axis=2)
+            ok = jnp.isfinite(part) & (w > 0)[:, :, None]
+            n = jnp.sum(ok, 0)
+            mean = jnp.sum(jnp.where(ok, part, 0), 0) / jnp.maximum(n, 1)
+            square = jnp.where(ok, (part - mean) ** 2 * w[:, :, None], 0)
+            variance = jnp.sum(square, 0) / jnp.maximum(n - 1, 1)
+            return mean, jnp.where(n > 1, variance, jnp.nan)
+
+        tiled, variance = lax.map(tile, jnp.arange(plan.n_tiles))
+        typical = jnp.nan_to_num(jnp.nanmedian(variance, axis=(0, 2)))
         channel_variance = jnp.where(new, typical, stats.channel_variance)
         pedestal = jnp.where(new[:, None], tiled, stats.pedestal)
         inverse = jnp.where(channel_variance > 0, 1 / jnp.maximum(channel_variance, _TINY), 0)
@@ -118,7 +124,7 @@ def _prime(plan: SearchPlan, stats: Statistics, x: jax.Array, w: jax.Array) -> S
 
 
 def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
-    stats, level = state.statistics, plan.levels[0]
+    stats = state.statistics
     variance = stats.channel_variance
     channel_weight = jnp.where(variance > 0, 1 / jnp.maximum(variance, _TINY), 0)
     weight = jnp.concatenate([state.tail_weight, w]) * channel_weight
@@ -136,9 +142,7 @@ def _shared(plan: SearchPlan, state: SearchState, w: jax.Array) -> _Shared:
     nominal = plan.frame * jnp.sum(channel_weight)
     good = (seen > 0) & ((seen >= 0.25 * nominal) | (n == 0))
     scales = []
-    for rung, total, v in zip(
-        level.rungs, sums, _rung_variances(plan, state.calibration[0]), strict=True
-    ):
+    for total, v in zip(sums, _rung_variances(plan, state.calibration[0]), strict=True):
         # Variance of a boxcar less its baseline: part of the mean for the first frames,
         # apart from it (and 1.3 times noisier than a mean) once medians are used.
         # Only the part of the boxcar that holds data counts.
@@ -589,8 +593,29 @@ def step(
     return _recut(plan, state, data, weights.astype(jnp.float32))
 
 
-def finish(plan: SearchPlan, state: SearchState) -> tuple[SearchState, Detections]:
+Step = Callable[[SearchState, ArrayLike, ArrayLike], tuple[SearchState, Detections]]
+
+
+def compile_step(plan: SearchPlan) -> Step:
+    """:func:`step` of one frame for aligned states, compiled before any memory is taken."""
+    state = jax.eval_shape(lambda: init(plan, aligned=True))
+    shape = (plan.frame, plan.n_channels, plan.n_padded)
+    data = jax.ShapeDtypeStruct(shape, jnp.float32)
+    weights = jax.ShapeDtypeStruct(shape[:2], jnp.float32)
+    return step.lower(plan, state, data, weights).compile()
+
+
+def finish(
+    plan: SearchPlan, state: SearchState, compiled: Step | None = None
+) -> tuple[SearchState, Detections]:
     """Search what is still pending: the stream goes on without data until all is reported.
+
+    Parameters
+    ----------
+    plan : SearchPlan
+    state : SearchState
+    compiled : callable, optional
+        From :func:`compile_step`, for an aligned state.
 
     Returns
     -------
@@ -601,9 +626,10 @@ def finish(plan: SearchPlan, state: SearchState) -> tuple[SearchState, Detection
     x = np.full((plan.frame, plan.n_channels, plan.n_padded), np.nan, np.float32)
     w = np.zeros((plan.frame, plan.n_channels), np.float32)
     x, w = jnp.asarray(x), jnp.asarray(w)
+    one = compiled or partial(step, plan)
     found = []
     for _ in range(n_flush_frames(plan)):
-        state, detections = step(plan, state, x, w)
+        state, detections = one(state, x, w)
         found.append(detections)
     return state, jax.tree.map(lambda *a: jnp.concatenate(a), *found)
 
@@ -614,4 +640,4 @@ def n_flush_frames(plan: SearchPlan) -> int:
     return -(-(max(entries, plan.peak_margin) + plan.max_delay) // plan.frame) + 2
 
 
-__all__ = ["finish", "init", "n_flush_frames", "step"]
+__all__ = ["compile_step", "finish", "init", "n_flush_frames", "step"]

@@ -17,7 +17,7 @@ def prepare() -> None:
 
     ``JAX_COMPILATION_CACHE_DIR``, where it is set, says which folder.
     """
-    if jax.config.jax_compilation_cache_dir is None:
+    if jax.config.values.get("jax_compilation_cache_dir") is None:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(base / "slowburst" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

@@ -146,7 +146,7 @@ def _table(plan: SearchPlan, found: cerberus.Detections) -> DetectionTable:
         y=columns["y"],
         x=columns["x"],
         snr=snr,
-        sigma=columns["flux"] / np.maximum(snr, 1e-30),
+        sigma=np.asarray(columns["flux"] / np.maximum(snr, 1e-30), np.float32),
     )
 
 
@@ -193,9 +193,10 @@ def search_recording(
     history = History() if history is None else history
     tell = on_progress or (lambda _: None)
     n_samples = reader.header.n_samples
+    search_frame = cerberus.compile_step(plan)
     state = cerberus.init(plan, aligned=True)
     for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame), 1):
-        state, _ = cerberus.step(plan, state, frame.data, frame.weights)
+        state, _ = search_frame(state, frame.data, frame.weights)
         jax.block_until_ready(state.frame)
         tell(progress)
     state = cerberus.init(plan, learned=state, aligned=True)
@@ -208,7 +209,7 @@ def search_recording(
         sink.append(table)
 
     for frame in _read_ahead(reader, plan, n_samples, 1):
-        state, found = cerberus.step(plan, state, frame.data, frame.weights)
+        state, found = search_frame(state, frame.data, frame.weights)
         keep(found)
         noise = _pixel_noise(plan, state)
         history.sample.append(frame.start + frame.n_samples // 2)
@@ -217,7 +218,7 @@ def search_recording(
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
         tell(progress)
-    state, found = cerberus.finish(plan, state)
+    state, found = cerberus.finish(plan, state, search_frame)
     keep(found)
     tell(progress)
     return progress

@@ -97,12 +97,12 @@ def measured_speed(plan: SearchPlan, n_frames: int = _MEASURED_FRAMES) -> float:
     shape = (plan.frame, plan.n_channels, plan.n_padded)
     data = jax.random.normal(jax.random.key(0), shape, jnp.float32)
     weights = jnp.ones(shape[:2], jnp.float32)
-    state = cerberus.init(plan, aligned=True)
-    state, _ = cerberus.step(plan, state, data, weights)
+    search_frame = cerberus.compile_step(plan)
+    state, _ = search_frame(cerberus.init(plan, aligned=True), data, weights)
     jax.block_until_ready(state.frame)
     begun = time.perf_counter()
     for _ in range(n_frames):
-        state, found = cerberus.step(plan, state, data, weights)
+        state, found = search_frame(state, data, weights)
         jax.block_until_ready(found)
     seconds = time.perf_counter() - begun
     return n_frames * plan.frame * plan.config.tsamp_s / seconds

@@ -112,7 +112,7 @@ def plan_efficiency(plan: SearchPlan) -> dict[str, NDArray[np.floating]]:
     top = plan.dm_pc_cm3[-1]
     dms = np.unique([0.0, 0.137 * top, 0.41 * top, min(top, 0.97 * top)])
     table = efficiency_table(plan, widths, dms).mean(axis=2)
-    out = {"width_s": widths * plan.config.tsamp_s}
+    out: dict[str, NDArray[np.floating]] = {"width_s": widths * plan.config.tsamp_s}
     out.update({f"DM {dm:.4g}": table[:, i] for i, dm in enumerate(dms)})
     return out
 

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-
 TIE = 1 + 4e-6
 """A boxcar that reaches past the data holds what a narrower one does: that one is it."""
 
