@@ -3,7 +3,7 @@
 The whole recording lies in memory as float64; every sum is written as a sum and every
 median as ``np.median``. There are no tiles, no rings, no shared partial sums and no
 carried state besides the statistics themselves. Only the geometry of the search (trials,
-frames, batches, windows) is taken from the plan.
+frames, batches, windows) is taken from the plan, and a few limits from the engine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from .plan import BATCH, WINDOW, Level, SearchPlan
+from .kernels.boxcar import TIE
+from .levels import LEAST_CHUNKS, OUTLIER
+from .plan import BATCH, Level, SearchPlan
 
 Array = NDArray[np.float64]
 
@@ -117,7 +119,7 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
     mean = _ratio((wc * r).sum(0), wc.sum(0))
     variance = _ratio((wc * (r - mean) ** 2).sum(0), ok.sum(0) - 1.0)
 
-    spread = 5 / np.sqrt(np.maximum(cw, 1e-30) * frame)
+    spread = 5 * np.sqrt(_ratio(variance, wc.sum(0)))
 
     weight, total = (wc * cw).sum(1), (wc * r * cw).sum(1)
     has = (weight > 0).any(0)
@@ -128,9 +130,12 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
     mean_level = _ratio(total.sum(0), weight.sum(0))
     level = s.baseline + mean_level
     learns = update & (s.alive | has)
-    baseline = np.where(learns, _robust(s, "level", level, fresh), s.baseline)
+    baseline = _robust(s, "level", level, fresh)
+    lost = has & (n >= 8) & _is_lost(s, baseline, weight.sum(0))
+    baseline = np.where(lost, _line_ahead(s), baseline)
+    baseline = np.where(learns, baseline, s.baseline)
     shift = baseline - s.baseline
-    quiet, common = _frame_variances(s, r - shift, wc, variance * present)
+    quiet, common = _frame_variances(s, r, wc, variance * present)
     ceiling = 1 + 4 * np.sqrt(2 / frame) if n < 2 else np.inf
     quiet = np.where(has, np.minimum(quiet, ceiling), s.noise)
     common = np.where(has, np.minimum(common, ceiling - 1), s.flicker)
@@ -139,8 +144,9 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
         b2 = 2 / (9 * frame * len(cw))
         noise = noise / ((1 - b2) ** 3 + 3 * (1 - b2) * b2 * TRIMMED_VARIANCE)
     seen = min(n + 1, 64) * frame
-    s.noise = np.where(learns, (64 + seen * noise) / (64 + seen), s.noise)
-    s.flicker = np.where(learns, _robust(s, "flicker", common, fresh), s.flicker)
+    noise, flicker = (64 + seen * noise) / (64 + seen), _robust(s, "flicker", common, fresh)
+    flicker = np.where(flicker > 6 * noise * np.sqrt(2 / seen), flicker, 0)
+    s.noise, s.flicker = np.where(learns, noise, s.noise), np.where(learns, flicker, s.flicker)
     for k, (recent, kept) in before.items():
         s.recent[k] = np.where(update, s.recent[k], recent)
         s.kept[k] = np.where(update, s.kept[k], kept)
@@ -157,30 +163,41 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
         _learn_channels(s, variance, present)
 
 
+def _is_lost(s: _Statistics, baseline: Array, weight: Array) -> NDArray[np.bool_]:
+    """Whether eight frames lie six sigma of a frame's half error off the baseline."""
+    away = np.median(s.recent["level"], axis=0) - baseline
+    return away**2 > 36 * 0.25 * _ratio(s.noise, weight)
+
+
+def _line_ahead(s: _Statistics) -> Array:
+    """Level at the newest frame, of the line through two halves of the last eight frames."""
+    order = np.roll(s.recent["level"], -1 - s.n_frames % 8, axis=0)
+    slope = (order[4:].mean(0) - order[:4].mean(0)) / 4
+    return np.median(order, axis=0) + 3.5 * slope
+
+
 def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tuple[Array, Array]:
     """Variances of the channel sum: the channels' own, and what they share.
 
     Parameters
     ----------
     r : (time, channel, pixel)
-        Samples less the new baseline.
+        Samples less the pedestal.
     wc : (time, channel, pixel)
         Their weights, relative to the inverse variances.
     variance : (channel, pixel)
         Of the frame about its mean, 0 where there are too few samples.
     """
-    frame, cw = len(r), s.channel_weight[:, None]
+    cw = s.channel_weight[:, None]
     weight, total = (wc * cw).sum(1), (wc * cw * r).sum(1)
     n = np.maximum((weight > 0).sum(0), 1)
     usable = ((wc > 0).sum(0) > 1) & (cw > 0)
     power = _ratio(total**2, weight).sum(0)
     offset = _ratio(total.sum(0) ** 2, weight.sum(0))
     quiet = np.where(usable.any(0), _ratio((variance * cw).sum(0), usable.sum(0)), power / n)
+    # Below zero as often as above, where there is nothing: the average is what counts.
     scatter = (power - offset) / np.maximum(n - 1, 1)
-    excess = scatter > quiet * (1 + 6 * np.sqrt(2 / frame))
-    # A level that was lost is noise to every trial.
-    lost = np.where(offset > 36 * quiet, offset / n, 0)
-    return quiet + lost, np.where(excess, scatter - quiet, 0)
+    return quiet, np.where(usable.sum(0) > 1, scatter - quiet, 0)
 
 
 def _learn_channels(s: _Statistics, variance: Array, present: NDArray[np.bool_]) -> None:
@@ -239,11 +256,27 @@ class _Searched:
         shapes = [(r.n_rows, n_times, n_pixels) for r in level.rungs]
         return _Searched([np.zeros(v) for v in shapes], [np.zeros(v, bool) for v in shapes])
 
-    def best(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-        """Best trial: the narrower rung, then the lower row, where two are equal."""
-        best = np.stack([v.max(0) for v in self.snr])
-        rung, rows = best.argmax(0), np.stack([v.argmax(0) for v in self.snr])
-        return best.max(0), rung, np.take_along_axis(rows, rung[None], 0)[0]
+    def best(self, rows_first: bool) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+        """Best trial: the narrower rung, then the lower row, where two are equal.
+
+        Full-rate rungs are compared at each its best row, those of a row at the others.
+        """
+        if rows_first:
+            rows = np.stack([v.argmax(0) for v in self.snr])
+            best, rung = _narrowest(np.stack([v.max(0) for v in self.snr]))
+            return best, rung, np.take_along_axis(rows, rung[None], 0)[0]
+        best, rung = _narrowest(np.stack(self.snr))
+        row = best.argmax(0)
+        return best.max(0), np.take_along_axis(rung, row[None], 0)[0], row
+
+
+def _narrowest(snr: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Largest over the first axis, a later one only if it is so by more than a tie."""
+    best, rung = snr[0], np.zeros(snr.shape[1:], int)
+    for i, here in enumerate(snr[1:], start=1):
+        wider = here > best * TIE
+        best, rung = np.where(wider, here, best), np.where(wider, i, rung)
+    return best, rung
 
 
 @dataclass
@@ -290,16 +323,18 @@ def _full_rate(
     """Boxcars that end in frame ``f``; ``n`` frames with data came before it."""
     level, frame = plan.levels[0], plan.frame
     found = _Searched.nothing(level, frame, plan.n_pixels)
+    full = rec.shared[:, f * frame : (f + 1) * frame].max()
     for i, rung in enumerate(level.rungs):
-        early = 1 - rung.width / ((n + 1) * frame)
-        late = 1 + 1.3 * rung.width / (np.clip(n // 8, 1, 8) * 8 * frame)
-        factor = early if n < 8 else late
         for j in range(frame):
             t = f * frame + j
             under = slice(max(0, t - rung.width + 1), t + 1)
             total = rec.z[:: rung.stride, under].sum(1)
             own = rec.weight[:: rung.stride, under].sum(1)
             shared = rec.shared[:: rung.stride, under].sum(1)[:, None]
+            filled = _ratio(shared, full + 0 * shared)
+            early = 1 - filled / ((n + 1) * frame)
+            late = 1 + 1.3 * filled / (np.clip(n // 8, 1, 8) * 8 * frame)
+            factor = early if n < 8 else late
             usable = (own > 1e-4 * shared) & (factor > 0.5)
             spread = np.where(usable, own * factor * variance[i][:, None], 1)
             found.snr[i][:, j] = np.where(usable, total / np.sqrt(spread), 0)
@@ -329,18 +364,18 @@ def _window_baseline(
         a, w = sums[there, p], weights[there, p]
         u = (a / w - _lower_median(a / w)) * np.sqrt(w) / max(noise[p], 1e-38)
         spread = _lower_median(np.abs(u)) / 0.6745
-        keep = np.abs(u) <= 8 * max(spread, 1.0)
+        keep = np.abs(u) <= OUTLIER * max(spread, 1.0)
         mean[p], excess[p] = a[keep].sum() / w[keep].sum(), spread**2
         kept[there, p] = keep
     return mean, kept, excess
 
 
-def _entries(level: Level, a: Array, first: int) -> Array:
+def _entries(level: Level, a: Array, first: int, window: int) -> Array:
     """A window of entries of a level's rows; nothing lies before entry 0."""
     n, rows = level.decimation, level.dm_rows
-    there = a[rows, max(first, 0) * n : (first + WINDOW) * n]
+    there = a[rows, max(first, 0) * n : max(first + window, 0) * n]
     sums = there.reshape(len(rows), -1, n, a.shape[2]).sum(2)
-    return np.pad(sums, ((0, 0), (WINDOW - sums.shape[1], 0), (0, 0)))
+    return np.pad(sums, ((0, 0), (window - sums.shape[1], 0), (0, 0)))
 
 
 def _due(plan: SearchPlan, level: Level, f: int) -> list[tuple[int, int]]:
@@ -352,8 +387,8 @@ def _due(plan: SearchPlan, level: Level, f: int) -> list[tuple[int, int]]:
     n_batches = max(1, plan.frame // level.decimation // BATCH)
     ends = [n_entries // BATCH * BATCH - BATCH * j for j in reversed(range(n_batches))]
     # A ring of one window holds the newest entries; a longer one has the batch's own.
-    newest = n_entries if plan.ring_length == WINDOW else None
-    return [(end - WINDOW // 2, (newest or end) - WINDOW) for end in ends]
+    newest = n_entries if plan.ring_length == plan.window else None
+    return [(end - plan.window // 2, (newest or end) - plan.window) for end in ends]
 
 
 def _decimated(
@@ -365,7 +400,7 @@ def _decimated(
     """
     f, first, start = turn
     level, n_pixels, chunk = plan.levels[k], plan.n_pixels, plan.chunk
-    flux, weight = _entries(level, rec.flux, start), _entries(level, rec.weight, start)
+    flux, weight = (_entries(level, a, start, plan.window) for a in (rec.flux, rec.weight))
     flux0, weight0 = (a[0].reshape(-1, chunk, n_pixels).sum(1) for a in (flux, weight))
     last = ((first + BATCH) * level.decimation - 1) // plan.frame
     noise = rec.noise[last] if last >= 0 else np.zeros(n_pixels)
@@ -375,11 +410,12 @@ def _decimated(
 
     # Variance that the noise does not explain, for each sample, once it is more than chance.
     n, samples = (weight0 > 0).sum(0), chunk * level.decimation
-    # With too few stretches to tell, finer levels have to.
-    chance = 1 + 5 * np.sqrt(5.4 / np.maximum(n, 1))
-    own = np.where(excess > chance, excess - 1, 0) / samples
-    slow = np.where(n >= 24, own, np.max([np.zeros(n_pixels), *rec.slow[1:k]], axis=0))
-    rec.slow[k] = np.where(n >= 24, own, rec.slow[k])
+    chance, own = np.sqrt(5.4 / np.maximum(n, 1)), (excess - 1) / samples
+    # With too few stretches to tell, the two finer levels have to, if they are sure.
+    enough = n >= LEAST_CHUNKS
+    carried = np.max([np.zeros(n_pixels), *rec.slow[max(1, k - 2) : k]], axis=0)
+    slow = np.where(enough, np.where(excess > 1 + 5 * chance, own, 0), carried)
+    rec.slow[k] = np.where(enough, np.where(excess > 1 + 6 * chance, own, 0), rec.slow[k])
     inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + slow * samples))
 
     found = _Searched.nothing(level, BATCH, n_pixels)
@@ -435,7 +471,7 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         now = slice(f * frame, (f + 1) * frame)
         x, ok, w = rec.x[now], rec.ok[now], rec.w[now]
         _prime(s, x, ok, w)
-        seen, nominal = (w * s.channel_weight).sum(), frame * s.channel_weight.sum()
+        seen, nominal = ((w > 0) * s.channel_weight).sum(), frame * s.channel_weight.sum()
         n_before = s.n_frames
         good = seen > 0 and (seen >= 0.25 * nominal or n_before == 0)
         # Frames are searched with the weights that were known before them.
@@ -455,10 +491,10 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
                 starts[k] += turns[0][1] * level.decimation
             variance = calibrations[k].variance
             searched.append([_decimated(plan, k, rec, variance, turn) for turn in turns])
-        for part, level, calibration, found in zip(
-            parts, plan.levels, calibrations, searched, strict=True
+        for k, (part, level, calibration, found) in enumerate(
+            zip(parts, plan.levels, calibrations, searched, strict=True)
         ):
-            part += [v.best() for v in found]
+            part += [v.best(rows_first=k == 0) for v in found]
             if found:
                 calibration.learn(plan, level, found)
         s.channel_variance = after
