@@ -478,6 +478,9 @@ def search_levels(
 
     def one(number: jax.Array, carry: _TurnCarry) -> _TurnCarry:
         turn = _turn(plan, number, frame)
+        # The batch before still waits in the margin for its local maxima.
+        around = turn.first - BATCH + jnp.arange(2 * BATCH)
+        weight = levels.weight[turn.first_row, around % plan.ring_length]
 
         def search(carry: _TurnCarry) -> _TurnCarry:
             margins, slow, found, moments = carry
@@ -492,7 +495,7 @@ def search_levels(
             found = jax.tree.map(lambda a, b: a.at[number].set(b), found, peaks)
             return margins, slow.at[turn.level].set(base.slow), found, moments + more
 
-        return lax.cond(turn.due, search, lambda c: c, carry)
+        return lax.cond(turn.due & jnp.any(weight > 0), search, lambda c: c, carry)
 
     start = (levels.margins, levels.slow, found, moments)
     margins, slow, found, moments = lax.fori_loop(0, n_turns, one, start)

@@ -404,12 +404,19 @@ def _frame(
     learned = _learn(plan, state.statistics, shared, x, n_tiles)
     carry = _search_tiles(plan, state, shared, learned.statistics, x, n_tiles)
     state, found = _finish_frame(plan, state, shared, learned, carry)
-    n = plan.frame
     state = state._replace(
-        tail=jnp.concatenate([state.tail, x])[n:] if plan.max_delay else state.tail,
-        tail_weight=jnp.concatenate([state.tail_weight, w])[n:],
+        tail=_newest(state.tail, x),
+        tail_weight=_newest(state.tail_weight, w),
     )
     return state, found
+
+
+def _newest(tail: jax.Array, x: jax.Array) -> jax.Array:
+    """As many of the newest samples as the tail holds."""
+    keep = tail.shape[0]
+    if keep <= x.shape[0]:
+        return x[x.shape[0] - keep :]
+    return jnp.concatenate([tail[x.shape[0] :], x])
 
 
 def _search_tiles(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 import jax
@@ -35,3 +37,10 @@ def aligned_empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
     raw = np.empty(n + _ALIGNMENT // 4, np.float32)
     first = (-raw.ctypes.data % _ALIGNMENT) // 4
     return raw[first : first + n].reshape(shape)
+
+
+def release_freed_memory() -> None:
+    """Give what the compiler has freed back to the system, where the C library can."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)

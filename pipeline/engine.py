@@ -21,7 +21,7 @@ from cerberus.plan import SearchPlan
 from cerberus.state import SearchState
 from pipeline.block import Reader
 from pipeline.candidates import DetectionTable
-from pipeline.device import aligned_empty
+from pipeline.device import aligned_empty, release_freed_memory
 
 WARM_UP_FRAMES = 16
 """Frames from which baseline and noise are learned before the first is searched."""
@@ -75,6 +75,9 @@ class History:
     noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
 
 
+_PIECE = 16
+
+
 @dataclass(frozen=True)
 class _Frame:
     """One frame on its way to the device, padded to whole frames and tiles."""
@@ -87,40 +90,38 @@ class _Frame:
 
 
 def _read_frame(reader: Reader, plan: SearchPlan, start: int) -> _Frame:
-    n_total = reader.header.n_samples
-    block = reader.read(start, min(start + plan.frame, n_total))
-    n = block.n_samples
+    n = min(plan.frame, reader.header.n_samples - start)
     data = aligned_empty((plan.frame, plan.n_channels, plan.n_padded))
-    data[:n, :, : plan.n_pixels] = block.data.reshape(n, plan.n_channels, -1)
-    data[:n, :, plan.n_pixels :] = np.nan
-    data[n:] = np.nan
     weights = np.zeros((plan.frame, plan.n_channels), np.float32)
-    weights[:n] = block.weights
-    return _Frame(start, n, data, weights, float(np.mean(block.weights > 0)) if n else 0.0)
+    # Piece by piece: what the reader returns is a copy of its own.
+    for first in range(0, n, _PIECE):
+        last = min(first + _PIECE, n)
+        block = reader.read(start + first, start + last)
+        data[first:last, :, : plan.n_pixels] = block.data.reshape(*block.data.shape[:2], -1)
+        weights[first:last] = block.weights
+    data[:, :, plan.n_pixels :] = np.nan
+    data[n:] = np.nan
+    return _Frame(start, n, data, weights, float(np.mean(weights[:n] > 0)))
 
 
-def _read_ahead(reader: Reader, plan: SearchPlan, stop: int, depth: int) -> Iterator[_Frame]:
-    """Frames of the recording, the next ones read by another thread."""
-    ready: queue.Queue[_Frame | BaseException | None] = queue.Queue(depth)
-    ended = threading.Event()
+def _read_ahead(reader: Reader, plan: SearchPlan, stop: int) -> Iterator[_Frame]:
+    """Frames of the recording, the next one read by another thread.
 
-    def put(item: _Frame | BaseException | None) -> None:
-        while not ended.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return
-            except queue.Full:
-                continue
+    Two frames are in memory: the one handed out, and the next.
+    """
+    ready: queue.Queue[_Frame | BaseException | None] = queue.Queue()
+    room, ended = threading.Semaphore(2), threading.Event()
 
     def work() -> None:
         try:
             for start in range(0, stop, plan.frame):
+                room.acquire()
                 if ended.is_set():
                     return
-                put(_read_frame(reader, plan, start))
-            put(None)
+                ready.put(_read_frame(reader, plan, start))
+            ready.put(None)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that reads the queue
-            put(error)
+            ready.put(error)
 
     thread = threading.Thread(target=work, name="reader", daemon=True)
     thread.start()
@@ -130,8 +131,10 @@ def _read_ahead(reader: Reader, plan: SearchPlan, stop: int, depth: int) -> Iter
                 raise item
             yield item
             del item
+            room.release()
     finally:
         ended.set()
+        room.release()
         thread.join()
 
 
@@ -194,10 +197,12 @@ def search_recording(
     tell = on_progress or (lambda _: None)
     n_samples = reader.header.n_samples
     search_frame = cerberus.compile_step(plan)
+    release_freed_memory()
     state = cerberus.init(plan, aligned=True)
-    for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame), 1):
+    for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame)):
         state, _ = search_frame(state, frame.data, frame.weights)
         jax.block_until_ready(state.frame)
+        del frame
         tell(progress)
     state = cerberus.init(plan, learned=state, aligned=True)
     progress.warming_up = False
@@ -208,7 +213,7 @@ def search_recording(
         progress.n_dropped += found.n_dropped
         sink.append(table)
 
-    for frame in _read_ahead(reader, plan, n_samples, 1):
+    for frame in _read_ahead(reader, plan, n_samples):
         state, found = search_frame(state, frame.data, frame.weights)
         keep(found)
         noise = _pixel_noise(plan, state)
@@ -217,6 +222,7 @@ def search_recording(
         history.quality.append(frame.quality)
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
+        del frame
         tell(progress)
     state, found = cerberus.finish(plan, state, search_frame)
     keep(found)
