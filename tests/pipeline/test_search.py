@@ -1,0 +1,137 @@
+"""The whole search: a recording in, candidates out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.table import Table
+
+from pipeline.block import Block
+from pipeline.engine import _read_ahead
+from pipeline.errors import InputError
+from pipeline.readers import open_recording
+from pipeline.search import SearchSettings, plan_for, search
+from pipeline.simulation import demo_config, simulate
+from pipeline.simulation.config import Image, Pulse
+
+# 133 s of 16 x 16 pixels: not a whole number of frames.
+PULSES = (
+    Pulse(time_s=40.0, width_s=0.54, dm=500.0, snr=30.0, x=4, y=9),
+    Pulse(time_s=90.0, width_s=5.4, dm=0.0, snr=30.0, x=11, y=5),
+)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recording")
+    demo = demo_config()
+    config = replace(
+        demo,
+        recording=replace(demo.recording, duration_s=133.0),
+        image=Image(shape=(16, 16)),
+        sources=(),
+        pulses=PULSES,
+    )
+    return simulate(config, folder, 3)
+
+
+@pytest.fixture(scope="module")
+def searched(recording, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    with open_recording(recording.recordings) as reader:
+        summary = search(reader, out, SearchSettings(max_width=20.0))
+    return out, summary
+
+
+def test_a_real_burst_is_the_only_candidate(shared_data, tmp_path):
+    path = shared_data("frb180417_askap_beam28.fil")
+    with open_recording([path]) as reader:
+        start = reader.header.start.utc.mjd
+        half_sample = reader.header.tsamp_s / 2
+        search(reader, tmp_path, SearchSettings(dm_max=1000.0))
+    table = Table.read(tmp_path / "candidates.ecsv", format="ascii.ecsv")
+    assert len(table) == 1
+    assert table["dm"][0] == pytest.approx(475.28, abs=5)
+    assert table["snr"][0] >= 15.5
+    time_s = (table["mjd"][0] - start) * 86400 + half_sample
+    assert time_s == pytest.approx(2.0289, abs=0.005)
+
+
+def test_pulses_are_found_where_they_were_put(recording, searched):
+    out, summary = searched
+    found = Table.read(out / "candidates.ecsv", format="ascii.ecsv")
+    truth = Table.read(recording.truth, format="ascii.ecsv")
+    assert len(found) == len(PULSES)
+    for pulse in truth:
+        near = found[np.argmin(np.abs(found["mjd"] - pulse["mjd"]))]
+        assert abs(near["mjd"] - pulse["mjd"]) * 86400 < pulse["width"] / 2 + 0.1342
+        assert np.hypot(near["x"] - pulse["x"], near["y"] - pulse["y"]) < 1.5
+        # Expected S/N: noise of one sigma about what the trials keep at the worst.
+        assert 0.85 * pulse["snr_ideal"] - 3 < near["snr"] < pulse["snr_ideal"] + 4
+    assert summary["n_candidates"] == len(PULSES)
+
+
+def test_summary_holds_what_the_design_promises(recording, searched):
+    out, _ = searched
+    summary = json.loads((out / "summary.json").read_text())
+    for name in (
+        *("n_samples", "data_seconds", "wall_seconds", "realtime_factor", "peak_rss_mb"),
+        *("n_dm", "n_width", "threshold", "false_alarms_expected", "n_candidates"),
+        *("dropped_samples", "versions"),
+    ):
+        assert name in summary
+    with open_recording(recording.recordings) as reader:
+        assert summary["n_samples"] == reader.header.n_samples
+    assert summary["dropped_samples"] == 0
+    assert (out / "candidates.h5").is_file()
+    assert not list(out.glob("*.partial"))
+
+
+def test_what_was_found_before_an_interrupt_is_on_disk(recording, tmp_path):
+    def stop(progress, _):
+        if progress.n_samples > 700:
+            raise KeyboardInterrupt
+
+    with open_recording(recording.recordings) as reader, pytest.raises(KeyboardInterrupt):
+        search(reader, tmp_path, SearchSettings(max_width=20.0), stop)
+    table = Table.read(tmp_path / "candidates.ecsv", format="ascii.ecsv")
+    assert len(table) >= 1
+    assert table["dm"][0] > 0
+    assert json.loads((tmp_path / "summary.json").read_text())["interrupted"]
+
+
+def test_frames_come_in_order_padded_and_whole(recording):
+    with open_recording(recording.recordings) as reader:
+        plan = plan_for(reader.header, SearchSettings(max_width=20.0))
+        frames = list(_read_ahead(reader, plan, reader.header.n_samples))
+        everything = reader.read(0, reader.header.n_samples)
+    assert [f.start for f in frames] == list(range(0, reader.header.n_samples, plan.frame))
+    last = frames[-1]
+    assert 0 < last.n_samples < plan.frame
+    assert np.isnan(last.data[last.n_samples :]).all()
+    assert not last.weights[last.n_samples :].any()
+    joined = np.concatenate([f.data[: f.n_samples, :, : plan.n_pixels] for f in frames])
+    np.testing.assert_array_equal(joined, everything.data.reshape(joined.shape))
+
+
+def test_a_failure_of_the_reader_reaches_the_caller(recording):
+    class Broken:
+        def __init__(self, reader):
+            self.header, self._reader = reader.header, reader
+
+        def read(self, start: int, stop: int) -> Block:
+            if start >= 128:
+                raise InputError("file.h5", "/image", "is truncated", "record it again")
+            return self._reader.read(start, stop)
+
+    with open_recording(recording.recordings) as reader:
+        plan = plan_for(reader.header, SearchSettings(max_width=20.0))
+        with pytest.raises(InputError, match="truncated"):
+            list(_read_ahead(Broken(reader), plan, reader.header.n_samples))
+
+
+def test_settings_that_cannot_be_are_refused_by_name(recording, tmp_path: Path):
+    with open_recording(recording.recordings) as reader, pytest.raises(InputError, match="frame"):
+        search(reader, tmp_path, SearchSettings(block=48))
