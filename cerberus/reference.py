@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .kernels.boxcar import TIE
 from .levels import LEAST_CHUNKS, OUTLIER
@@ -80,9 +80,10 @@ class _Statistics:
         return np.where(v > 0, 1 / np.where(v > 0, v, 1), 0)
 
 
-def _ratio(a: Array, b: Array) -> Array:
+def _ratio(a: ArrayLike, b: ArrayLike) -> Array:
     """``a / b``, 0 where there is nothing to divide by."""
-    return np.where(b > 0, a / np.where(b > 0, b, 1), 0)
+    over, under = np.asarray(a, float), np.asarray(b, float)
+    return np.where(under > 0, over / np.where(under > 0, under, 1), 0)
 
 
 def _prime(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array) -> None:
