@@ -478,9 +478,12 @@ def search_levels(
 
     def one(number: jax.Array, carry: _TurnCarry) -> _TurnCarry:
         turn = _turn(plan, number, frame)
-        # The batch before still waits in the margin for its local maxima.
-        around = turn.first - BATCH + jnp.arange(2 * BATCH)
-        weight = levels.weight[turn.first_row, around % plan.ring_length]
+        # The batch before still waits in the margin for its local maxima, and boxcars
+        # reach on past the batch.
+        around = turn.first - BATCH + jnp.arange(2 * BATCH + plan.ring_widths[-1])
+        row = jnp.arange(plan.ring_rows)[:, None] - turn.first_row
+        held = levels.weight[:, around % plan.ring_length] > 0
+        worth = jnp.any(held & (row >= 0) & (row < turn.n_rows))
 
         def search(carry: _TurnCarry) -> _TurnCarry:
             margins, slow, found, moments = carry
@@ -495,7 +498,7 @@ def search_levels(
             found = jax.tree.map(lambda a, b: a.at[number].set(b), found, peaks)
             return margins, slow.at[turn.level].set(base.slow), found, moments + more
 
-        return lax.cond(turn.due & jnp.any(weight > 0), search, lambda c: c, carry)
+        return lax.cond(turn.due & worth, search, lambda c: c, carry)
 
     start = (levels.margins, levels.slow, found, moments)
     margins, slow, found, moments = lax.fori_loop(0, n_turns, one, start)

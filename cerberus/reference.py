@@ -174,7 +174,8 @@ def _line_ahead(s: _Statistics) -> Array:
     """Level at the newest frame, of the line through two halves of the last eight frames."""
     order = np.roll(s.recent["level"], -1 - s.n_frames % 8, axis=0)
     slope = (order[4:].mean(0) - order[:4].mean(0)) / 4
-    return np.median(order, axis=0) + 3.5 * slope
+    recent = s.recent["level"]
+    return np.clip(np.median(order, axis=0) + 3.5 * slope, recent.min(0), recent.max(0))
 
 
 def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tuple[Array, Array]:

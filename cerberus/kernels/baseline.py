@@ -152,7 +152,10 @@ def _follow(
     newer = jnp.sum(jnp.where(age < 4, recent, 0), 0) / 4
     older = jnp.sum(jnp.where(age >= 4, recent, 0), 0) / 4
     lost = (middle - baseline) ** 2 > 36 * 0.25 * frame_variance
-    return jnp.where(lost & (n >= 8), middle + 3.5 / 4 * (newer - older), baseline)
+    line = middle + 3.5 / 4 * (newer - older)
+    # A step is no slope: the line stays within what has been seen.
+    line = jnp.clip(line, jnp.min(recent, 0), jnp.max(recent, 0))
+    return jnp.where(lost & (n >= 8), line, baseline)
 
 
 class FrameFacts(NamedTuple):

@@ -312,7 +312,6 @@ def test_a_new_level_is_searched_again_after_ten_minutes(run, noise):
     assert best_near(table, 5000, 4, SPREAD[4])[0] > 24
 
 
-@pytest.mark.xfail(reason="a line through a step down runs below it: the new level is a pulse")
 def test_a_source_that_switches_off_is_at_most_an_edge(run, noise):
     """Its last samples stand above what follows; nothing else does."""
     data = noise.copy()
