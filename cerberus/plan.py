@@ -177,7 +177,7 @@ class SearchPlan:
         """Memory of the state on the device."""
         n, config = self.n_padded, self.config
         per_pixel = (self.max_delay + self.frame) * self.n_channels + self.n_channels + 40
-        history = len(self.levels[0].dm_rows[:: _shared_stride(self.levels[0])])
+        history = len(self.levels[0].dm_rows[:: history_stride(self.levels[0])])
         history *= self.levels[0].rungs[-1].width - 1
         rings = self.ring_rows * self.ring_length
         margins = sum(6 * self.peak_margin for _ in self.levels)
@@ -297,7 +297,7 @@ def _rows(n_grid: int, stride: int) -> int:
     return math.ceil((n_grid - 1) / stride - 0.5) + 1
 
 
-def _shared_stride(level: Level) -> int:
+def history_stride(level: Level) -> int:
     """Finest stride of a rung wider than one sample: what history has to be kept at."""
     return next((r.stride for r in level.rungs if r.width > 1), 1)
 

@@ -35,7 +35,7 @@ from .kernels.boxcar import best_trial, boxcar_sums, locate_trial
 from .kernels.dedisperse import dedisperse
 from .levels import TileEntries, add_entries, open_entries, put_entries, search_levels
 from .peaks import PeakSource, report
-from .plan import BATCH, SearchPlan
+from .plan import BATCH, SearchPlan, history_stride
 from .state import Levels, Maps, SearchState, Statistics, init
 
 _TINY = 1e-30
@@ -54,10 +54,6 @@ class _Shared(NamedTuple):
     good: jax.Array
 
 
-def _history_rows(plan: SearchPlan) -> int:
-    return plan.levels[0].rungs[1].stride if len(plan.levels[0].rungs) > 1 else 1
-
-
 def _full_rate_sums(plan: SearchPlan, z: jax.Array, extended: jax.Array) -> list[jax.Array]:
     """Sums under the full-rate boxcars that end at each sample of the frame.
 
@@ -68,7 +64,7 @@ def _full_rate_sums(plan: SearchPlan, z: jax.Array, extended: jax.Array) -> list
     extended : (row, history + time, pixel)
         The rows that wider boxcars use, with the samples before the frame.
     """
-    rungs, stride = plan.levels[0].rungs, _history_rows(plan)
+    rungs, stride = plan.levels[0].rungs, history_stride(plan.levels[0])
     keep = rungs[-1].width - 1
     if len(rungs) == 1:
         return [z]
@@ -91,7 +87,7 @@ def _rung_variances(plan: SearchPlan, variance: jax.Array) -> list[jax.Array]:
 
 
 def _extend(plan: SearchPlan, history: jax.Array, z: jax.Array) -> jax.Array:
-    return jnp.concatenate([history, z[:: _history_rows(plan)]], axis=1)
+    return jnp.concatenate([history, z[:: history_stride(plan.levels[0])]], axis=1)
 
 
 def _prime(plan: SearchPlan, stats: Statistics, x: jax.Array, w: jax.Array) -> Statistics:

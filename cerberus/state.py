@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .plan import BATCH, SearchPlan, _shared_stride
+from .plan import BATCH, SearchPlan, history_stride
 
 T = TypeVar("T")
 
@@ -257,7 +257,7 @@ def init(
     fresh_calibration = jnp.stack([trials, jnp.zeros_like(trials)])
     held = 0 if aligned else plan.frame
     level = plan.levels[0]
-    rows = len(level.dm_rows[:: _shared_stride(level)])
+    rows = len(level.dm_rows[:: history_stride(level)])
     keep = level.rungs[-1].width - 1
     flags = plan.tile if plan.config.pixel_weights else 0
     return SearchState(

@@ -168,7 +168,11 @@ def search(
             table, labels = log.detections(), log.labels()
             cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
             candidates = _candidates(table, labels, header, cutouts)
+            overview = _overview(plan, header, history)
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
+            efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
+            summary["efficiency_mean"] = float(np.mean(efficiency))
+            summary["efficiency_worst"] = float(np.min(efficiency))
             summary["n_candidates"] = len(candidates)
             summary["interrupted"] = interrupted
             results = SearchResults(
@@ -176,7 +180,7 @@ def search(
                 candidates=candidates,
                 cutouts=cutouts,
                 detections=table,
-                overview=_overview(plan, header, history),
+                overview=overview,
                 summary=summary,
                 config={"search": asdict(settings)},
             )
@@ -239,8 +243,6 @@ def _summary(
     seconds = progress.n_samples * header.tsamp_s
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    efficiency = plan_efficiency(plan)
-    kept = np.stack([v for k, v in efficiency.items() if k != "width_s"])
     return {
         "source": header.source,
         "start_mjd": float(header.start.utc.mjd),
@@ -254,8 +256,6 @@ def _summary(
         "n_trials": plan.n_trials,
         "dm_max": float(plan.dm_pc_cm3[-1]),
         "max_width_s": max(plan.widths) * header.tsamp_s,
-        "efficiency_mean": float(kept.mean()),
-        "efficiency_worst": float(kept.min()),
         "threshold": settings.threshold,
         "false_alarms_expected": expected_false_alarms(plan, progress.n_samples),
         "n_detections": progress.n_detections,
