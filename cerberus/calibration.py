@@ -8,6 +8,9 @@ averaged over pixels and time, the variance that is left divides the next S/N.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import groupby
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,29 +25,52 @@ MEMORY_SAMPLES = 1e6
 """Samples over which the variance is averaged."""
 
 
-def second_moment(plan: SearchPlan, snr: jax.Array, there: jax.Array, width: int) -> jax.Array:
-    """Second moment of S/N at a few independent times, held to three sigma.
+class Scored(NamedTuple):
+    """S/N of the trials of one width.
 
-    Parameters
+    Attributes
     ----------
-    snr : (..., time, pixel)
-    there : (..., time, pixel or 1) bool
+    snr : (row, time, pixel)
+    there : (row, time, pixel or 1) bool
         Where there are data.
     width : int
         Boxcar width: times that far apart are independent.
+    """
+
+    snr: jax.Array
+    there: jax.Array
+    width: int
+
+
+def second_moments(plan: SearchPlan, trials: Sequence[Scored]) -> jax.Array:
+    """Second moments of S/N at a few independent times, held to three sigma.
 
     Returns
     -------
-    (2, ...)
-        Sum of min(S/N^2, 9) over times and pixels, and how many there were.
+    (2, trial)
+        Sum of min(S/N^2, 9) over times and pixels, and how many there were; the rows of
+        each width, one width after the other.
     """
-    n_times = snr.shape[-2]
-    n = min(max(1, n_times // width), math.ceil(4096 / plan.n_pixels))
-    times = slice(n_times - 1 - (n - 1) * width, None, width)
-    picked = snr[..., times, :]
-    use = jnp.broadcast_to(there[..., times, :], picked.shape)
-    square = jnp.where(use, jnp.minimum(picked * picked, WINSOR_LIMIT**2), 0)
-    return jnp.stack([jnp.sum(square, (-2, -1)), jnp.sum(use, (-2, -1)).astype(snr.dtype)])
+    most = math.ceil(4096 / plan.n_pixels)
+
+    def count(trial: Scored) -> int:
+        return min(max(1, trial.snr.shape[1] // trial.width), most)
+
+    def pick(x: jax.Array, trial: Scored) -> jax.Array:
+        last = x.shape[1] - 1
+        return x[:, last - (count(trial) - 1) * trial.width :: trial.width]
+
+    moments = []
+    # Widths of which as many times are taken are summed together.
+    for _, alike in groupby(trials, count):
+        group = list(alike)
+        snr = jnp.concatenate([pick(t.snr, t) for t in group])
+        there = [jnp.broadcast_to(t.there, t.snr.shape) for t in group]
+        use = jnp.concatenate([pick(u, t) for u, t in zip(there, group, strict=True)])
+        square = jnp.where(use, jnp.minimum(snr * snr, WINSOR_LIMIT**2), 0)
+        counted = jnp.sum(use, (1, 2)).astype(snr.dtype)
+        moments.append(jnp.stack([jnp.sum(square, (1, 2)), counted]))
+    return jnp.concatenate(moments, axis=1)
 
 
 def calibrated(calibration: jax.Array, moments: jax.Array, plan: SearchPlan) -> jax.Array:
@@ -55,7 +81,7 @@ def calibrated(calibration: jax.Array, moments: jax.Array, plan: SearchPlan) -> 
     calibration : (2, ...)
         Variance, and samples it rests on.
     moments : (2, ...)
-        From :func:`second_moment`, of S/N that was divided by the root of that variance.
+        From :func:`second_moments`, of S/N that was divided by the root of that variance.
     """
     variance, count = calibration
     square, n = moments

@@ -1,4 +1,4 @@
-"""The decimated levels: rings of summed samples, searched in the middle of their window.
+"""The search of the decimated levels, in the middle of their window.
 
 All levels live in one ring, row after row, and are searched by one piece of code that is
 told which level's turn it is: a batch of boxcar starts, measured against the baseline of
@@ -7,7 +7,8 @@ the window around them.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -15,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from .calibration import second_moment
+from .calibration import Scored, second_moments
 from .detections import Detections, none_found
 from .kernels.boxcar import TIE, Rung, boxcar_sums
 from .kernels.robust import clipped_mean
 from .peaks import PeakSource, report
-from .plan import BATCH, Level, SearchPlan
+from .plan import BATCH, SearchPlan
 from .state import Levels, Maps, Margin
 
 _TINY = 1e-30
@@ -28,137 +29,10 @@ _TINY = 1e-30
 OUTLIER = 8.0
 """Standard deviations from which a stretch is no part of a baseline."""
 
+_NO_TRIAL = jnp.iinfo(jnp.int32).max
+
 LEAST_CHUNKS = 28
 """Stretches (of 32) that a scatter takes: of fewer a wide pulse may fill a third."""
-
-
-def add_entries(level: Level, z: jax.Array) -> jax.Array:
-    """Sums over a level's entries, or over the frame where an entry is longer.
-
-    Parameters
-    ----------
-    z : (dm, time, pixel)
-
-    Returns
-    -------
-    (row, entry, pixel)
-    """
-    rows = level.dm_rows
-    picked = jnp.stack([z[r] for r in rows]) if len(rows) <= 8 else z[jnp.asarray(rows)]
-    n = max(1, z.shape[1] // level.decimation)
-    return picked.reshape(len(rows), n, -1, z.shape[2]).sum(2)
-
-
-def _entry(plan: SearchPlan, level: Level, frame: jax.Array) -> jax.Array:
-    """Position in the ring of the first entry that a frame adds to."""
-    return (frame * plan.frame // level.decimation) % plan.ring_length
-
-
-class Held(NamedTuple):
-    """What a level's newest entry holds already, where it is longer than a frame.
-
-    Read before the loop over tiles: a loop that reads what it writes copies the ring.
-
-    Attributes
-    ----------
-    flux, deficit : (tile, row, entry, pixel), or empty
-    """
-
-    flux: jax.Array
-    deficit: jax.Array
-
-
-def open_entries(
-    plan: SearchPlan, levels: Levels, frame: jax.Array, weights: list[jax.Array]
-) -> tuple[Levels, list[Held]]:
-    """Make room for a frame's entries and enter their shared weights.
-
-    Parameters
-    ----------
-    weights : list of (row, entry, 1)
-        For each level.
-    """
-    held = []
-    for level, added in zip(plan.levels[1:], weights, strict=True):
-        at, first = _entry(plan, level, frame), level.first_row
-        rows, n = added.shape[:2]
-        continues = (frame * plan.frame) % level.decimation != 0
-        before = Held(
-            *(
-                jnp.where(continues, _box(a, (0, first, at, 0), (rows, n)), 0)
-                for a in (levels.flux, levels.deficit)
-            )
-        )
-        weight = jnp.where(continues, _box(levels.weight, (first, at), (rows, n)), 0)
-        put = lax.dynamic_update_slice
-        levels = levels._replace(
-            weight=put(levels.weight, weight + added[:, :, 0], (first, at)),
-            flux=put(levels.flux, before.flux, (0, first, at, 0)),
-            deficit=put(levels.deficit, before.deficit, (0, first, at, 0)),
-        )
-        held.append(before)
-    return levels, held
-
-
-def _box(array: jax.Array, at: tuple, size: tuple[int, int]) -> jax.Array:
-    """Some rows and entries of a ring."""
-    shape = size if array.ndim == 2 else (array.shape[0], *size, array.shape[3])
-    return lax.dynamic_slice(array, at, shape)
-
-
-class TileEntries(NamedTuple):
-    """A tile's share of a frame, for one level.
-
-    Attributes
-    ----------
-    flux : (row, entry, pixel)
-    deficit : (row, entry, pixel) or None
-        Weight that the pixels' own flags take off the shared weight.
-    weight : (row, entry, 1)
-        Shared weight of the frame's part of the entries.
-    held : Held
-    """
-
-    flux: jax.Array
-    deficit: jax.Array | None
-    weight: jax.Array
-    held: Held
-
-
-def put_entries(
-    plan: SearchPlan,
-    levels: Levels,
-    i: jax.Array,
-    frame: jax.Array,
-    entries: list[TileEntries],
-    noise: jax.Array,
-) -> Levels:
-    """Add tile ``i``'s share of a frame to every level, and note its noise, (pixel,)."""
-    for k, (level, entry) in enumerate(zip(plan.levels[1:], entries, strict=True)):
-        at = _entry(plan, level, frame)
-        where, shape = (i, level.first_row, at, 0), (1, *entry.flux.shape)
-        longer = level.decimation > plan.frame
-        update = entry.flux + entry.held.flux[i] if longer else entry.flux
-        n_slots = max(1, shape[2] // BATCH)
-        noted = jnp.broadcast_to(noise, (1, 1, n_slots, noise.shape[0]))
-        slot = (k, i, at // BATCH, 0)
-        levels = levels._replace(
-            flux=lax.dynamic_update_slice(levels.flux, update[None], where),
-            noise=lax.dynamic_update_slice(levels.noise, noted, slot),
-        )
-        if entry.deficit is None:
-            continue
-        # Kept as a fraction of the shared weight: half precision has no range for more.
-        n = shape[2]
-        after = lax.dynamic_slice(levels.weight, (level.first_row, at), (shape[1], n))[:, :, None]
-        total = entry.deficit
-        if longer:
-            before = entry.held.deficit[i].astype(jnp.float32)
-            total = total + before * (after - entry.weight)
-        share = jnp.where(after > 0, total / jnp.maximum(after, _TINY), 0)
-        update = share[None].astype(jnp.float16)
-        levels = levels._replace(deficit=lax.dynamic_update_slice(levels.deficit, update, where))
-    return levels
 
 
 # --- whose turn it is
@@ -340,10 +214,19 @@ class _Window(NamedTuple):
     total: jax.Array  # (pixel,) or (1,): weight of the baseline
 
 
-def _rows_best(
-    plan: SearchPlan, window: _Window, variance: jax.Array, inverse_noise: jax.Array, row: jax.Array
-) -> tuple[Maps, jax.Array]:
-    """S/N of every boxcar of a row that starts in the batch.
+class _Trial(NamedTuple):
+    """A boxcar of a row, at every start in the batch; (batch, pixel), or 1 where shared."""
+
+    snr: jax.Array
+    there: jax.Array
+    flux: jax.Array  # sum, baseline subtracted
+    weight: jax.Array
+
+
+def _row_trials(
+    plan: SearchPlan, window: _Window, variance: jax.Array, inverse_noise: jax.Array
+) -> list[_Trial]:
+    """S/N of every boxcar of a row that starts in the batch, by width.
 
     A boxcar of weight W against the mean of a window of weight U, of which the part O
     lies under the boxcar, has variance W (1 - 2 O / U + W / U).
@@ -359,86 +242,108 @@ def _rows_best(
         return [s[0, :BATCH] for s in boxcar_sums(x[None], rungs)]
 
     total = jnp.maximum(window.total, _TINY)
-    best = jnp.full((BATCH, plan.tile), -jnp.inf, jnp.float32)
-    trial, flux = jnp.zeros(best.shape, jnp.int32), jnp.zeros_like(best)
-    moments = []
+    trials = []
     parts = zip(sums(window.flux), sums(window.weight), sums(window.inside), strict=True)
     for r, (f, w, o) in enumerate(parts):
         usable = (w > 0) & (total - o >= w) & jnp.isfinite(variance[r])
         spread = variance[r] * w * (1 - 2 * o / total + w / total)
         scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
-        snr = f * scale * inverse_noise
-        better = snr > best * TIE
-        best = jnp.where(better, snr, best)
-        trial = jnp.where(better, (r << 16) | row, trial)
-        flux = jnp.where(better, f / jnp.maximum(w, _TINY), flux)
-        moments.append(second_moment(plan, snr, (scale > 0) & (inverse_noise > 0), rungs[r].width))
-    return Maps(best, trial, flux), jnp.stack(moments, axis=1)
+        there = (scale > 0) & (inverse_noise > 0)
+        trials.append(_Trial(f * scale * inverse_noise, there, f, w))
+    return trials
 
 
-def _search_row(
+def _search_tile(
     plan: SearchPlan,
     levels: Levels,
     turn: _Turn,
     base: _Baseline,
     flagged: jax.Array,
-    at: tuple[jax.Array, jax.Array],
+    i: jax.Array,
 ) -> tuple[Maps, jax.Array]:
-    """Search the batch of one row, ``at`` (tile, row of the ring)."""
-    i, row = at
+    """Best S/N over the rows of the level for a tile, and second moments."""
     batch_of = partial(_batch_of, plan, turn)
-    flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
-    variance, inverse = levels.calibration[0, row], base.inverse_noise[i]
+    inverse = base.inverse_noise[i]
+    shape = (BATCH, plan.tile)
 
-    def clipped(_: None) -> tuple[Maps, jax.Array]:
+    def own_weights(row: jax.Array) -> _Window:
+        flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
         weight = _row_weight(plan, levels, turn, i, row)
         kept = jnp.repeat(base.kept[i], plan.chunk, axis=0)
         under, inside = batch_of(weight), batch_of(weight * kept)
-        window = _Window(flux - under * base.mean[i], under, inside, base.total[i])
-        return _rows_best(plan, window, variance, inverse, row)
+        return _Window(flux - under * base.mean[i], under, inside, base.total[i])
 
-    def whole(_: None) -> tuple[Maps, jax.Array]:
+    def shared_weights(row: jax.Array) -> _Window:
+        flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
         under = batch_of(_window_of(plan, turn, levels.weight[row][:, None]))
         total = jnp.sum(_window_of(plan, turn, levels.weight[turn.first_row][:, None]), 0)
-        window = _Window(flux - under * base.mean[i], under, under, total)
-        return _rows_best(plan, window, variance, inverse, row)
+        return _Window(flux - under * base.mean[i], under, under, total)
 
-    return lax.cond((flagged[i] <= 0) & jnp.all(base.kept[i]), whole, clipped, None)
+    def search(window_of: Callable[[jax.Array], _Window]) -> tuple[Maps, jax.Array]:
+        def trials(row: jax.Array) -> list[_Trial]:
+            return _row_trials(plan, window_of(row), levels.calibration[0, row], inverse)
+
+        def score(j: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+            best, moments = carry
+            found = trials(turn.first_row + j)
+            best = reduce(jnp.maximum, [t.snr for t in found], best)
+            scored = [
+                Scored(t.snr[None], t.there[None], w)
+                for t, w in zip(found, plan.ring_widths, strict=True)
+            ]
+            return best, moments.at[:, turn.first_row + j].add(second_moments(plan, scored))
+
+        moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
+        start = (jnp.full(shape, -jnp.inf, jnp.float32), moments)
+        best, moments = lax.fori_loop(0, turn.n_rows, score, start)
+
+        def locate(j: jax.Array, so_far: tuple[jax.Array, jax.Array]) -> tuple:
+            code, flux = so_far
+            row = turn.first_row + j
+            for r, t in enumerate(trials(row)):
+                # The narrowest of the trials that reach the best, and of its rows the first.
+                here = (t.snr * TIE >= best) & (((r << 16) | row) < code)
+                code = jnp.where(here, (r << 16) | row, code)
+                flux = jnp.where(here, t.flux / jnp.maximum(t.weight, _TINY), flux)
+            return code, flux
+
+        def located(_: None) -> Maps:
+            start = jnp.full(shape, _NO_TRIAL, jnp.int32), jnp.zeros(shape, jnp.float32)
+            code, flux = lax.fori_loop(0, turn.n_rows, locate, start)
+            return Maps(best, jnp.where(code == _NO_TRIAL, 0, code), flux)
+
+        def unlocated(_: None) -> Maps:
+            return Maps(best, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
+
+        found = jnp.max(best) >= plan.config.threshold
+        return lax.cond(found, located, unlocated, None), moments
+
+    return lax.cond(
+        (flagged[i] <= 0) & jnp.all(base.kept[i]),
+        lambda _: search(shared_weights),
+        lambda _: search(own_weights),
+        None,
+    )
 
 
 def _search_turn(
     plan: SearchPlan, levels: Levels, turn: _Turn, flagged: jax.Array, base: _Baseline
 ) -> tuple[Maps, jax.Array]:
     """Best S/N over the rows of the level, (batch, padded pixel), and second moments."""
-    n_rungs = len(plan.ring_widths)
 
     def tile(i: jax.Array, carry: tuple[Maps, jax.Array]) -> tuple[Maps, jax.Array]:
         maps, moments = carry
+        found, more = _search_tile(plan, levels, turn, base, flagged, i)
 
-        def row(j: jax.Array, best: tuple[Maps, jax.Array]) -> tuple[Maps, jax.Array]:
-            so_far, moments = best
-            index = turn.first_row + j
-            here, more = _search_row(plan, levels, turn, base, flagged, (i, index))
-            better = here.snr > so_far.snr
-            chosen = Maps(*(jnp.where(better, b, a) for a, b in zip(so_far, here, strict=True)))
-            return chosen, moments.at[:, index].add(more)
+        def columns(image: jax.Array, part: jax.Array) -> jax.Array:
+            return lax.dynamic_update_slice_in_dim(image, part, i * plan.tile, 1)
 
-        shape = (BATCH, plan.tile)
-        start = Maps(
-            jnp.full(shape, -jnp.inf, jnp.float32),
-            jnp.zeros(shape, jnp.int32),
-            jnp.zeros(shape, jnp.float32),
-        )
-        best, moments = lax.fori_loop(0, turn.n_rows, row, (start, moments))
-        return Maps(*(m.at[i].set(b) for m, b in zip(maps, best, strict=True))), moments
+        return jax.tree.map(columns, maps, found), moments + more
 
-    shape = (plan.n_tiles, BATCH, plan.tile)
-    empty = Maps(
-        jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32)
-    )
-    moments = jnp.zeros((2, plan.ring_rows, n_rungs), jnp.float32)
-    maps, moments = lax.fori_loop(0, plan.n_tiles, tile, (empty, moments))
-    return Maps(*(m.transpose(1, 0, 2).reshape(BATCH, -1) for m in maps)), moments
+    image = (BATCH, plan.n_padded)
+    empty = Maps(jnp.zeros(image), jnp.zeros(image, jnp.int32), jnp.zeros(image))
+    moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
+    return lax.fori_loop(0, plan.n_tiles, tile, (empty, moments))
 
 
 _TurnCarry = tuple[Margin, jax.Array, Detections, jax.Array]

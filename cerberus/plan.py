@@ -60,6 +60,10 @@ class Level:
     def n_trials(self) -> int:
         return sum(r.n_rows for r in self.rungs)
 
+    def n_entries(self, frame: int) -> int:
+        """Entries that a frame of so many samples adds to, for each row."""
+        return max(1, frame // self.decimation)
+
 
 @dataclass(frozen=True, eq=False)
 class SearchPlan:
@@ -119,6 +123,11 @@ class SearchPlan:
         return sum(level.n_trials for level in self.levels)
 
     @property
+    def reach(self) -> int:
+        """Samples before a frame that its full-rate boxcars reach back to."""
+        return self.levels[0].rungs[-1].width - 1
+
+    @property
     def delay_per_dm(self) -> float:
         """Delay across the band in samples for each pc cm^-3."""
         return float(band_delay(self.config, 1.0).max())
@@ -176,13 +185,11 @@ class SearchPlan:
     def state_bytes(self) -> int:
         """Memory of the state on the device."""
         n, config = self.n_padded, self.config
-        per_pixel = (self.max_delay + self.frame) * self.n_channels + self.n_channels + 40
-        history = len(self.levels[0].dm_rows[:: history_stride(self.levels[0])])
-        history *= self.levels[0].rungs[-1].width - 1
-        rings = self.ring_rows * self.ring_length
-        margins = sum(6 * self.peak_margin for _ in self.levels)
+        # Five single numbers and six times eight for each pixel.
+        per_pixel = (self.max_delay + self.reach) * self.n_channels + self.n_channels + 53
         flagged = 1.5 if config.pixel_weights else 1.0
-        per_pixel += int((history + rings) * flagged) + margins
+        per_pixel += int(self.ring_rows * self.ring_length * flagged)
+        per_pixel += sum(6 * self.peak_margin for _ in self.levels)
         return 4 * n * per_pixel
 
 
@@ -297,11 +304,6 @@ def _rows(n_grid: int, stride: int) -> int:
     return math.ceil((n_grid - 1) / stride - 0.5) + 1
 
 
-def history_stride(level: Level) -> int:
-    """Finest stride of a rung wider than one sample: what history has to be kept at."""
-    return next((r.stride for r in level.rungs if r.width > 1), 1)
-
-
 def make_plan(config: SearchConfig) -> SearchPlan:
     """Choose the trials, the frame and the tiles.
 
@@ -370,7 +372,7 @@ def _level_rows(n_grid: int, stride: int) -> NDArray[np.int64]:
 def _tiling(config: SearchConfig) -> tuple[int, int]:
     """Pixels a tile: what stays in a core's cache with all its trials."""
     n_pixels = config.shape[0] * config.shape[1]
-    tile = config.tile or min(512, -(-n_pixels // 8) * 8 if n_pixels > 8 else n_pixels)
+    tile = config.tile or min(128, -(-n_pixels // 8) * 8 if n_pixels > 8 else n_pixels)
     return tile, -(-n_pixels // tile)
 
 

@@ -258,43 +258,34 @@ class _Searched:
         shapes = [(r.n_rows, n_times, n_pixels) for r in level.rungs]
         return _Searched([np.zeros(v) for v in shapes], [np.zeros(v, bool) for v in shapes])
 
-    def best(self, rows_first: bool) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
-        """Best trial: the narrower rung, then the lower row, where two are equal.
-
-        Full-rate rungs are compared at each its best row, those of a row at the others.
-        """
-        if rows_first:
-            rows = np.stack([v.argmax(0) for v in self.snr])
-            best, rung = _narrowest(np.stack([v.max(0) for v in self.snr]))
-            return best, rung, np.take_along_axis(rows, rung[None], 0)[0]
-        best, rung = _narrowest(np.stack(self.snr))
-        row = best.argmax(0)
-        return best.max(0), np.take_along_axis(rung, row[None], 0)[0], row
-
-
-def _narrowest(snr: Array) -> tuple[Array, NDArray[np.int64]]:
-    """Largest over the first axis, a later one only if it is so by more than a tie."""
-    best, rung = snr[0], np.zeros(snr.shape[1:], int)
-    for i, here in enumerate(snr[1:], start=1):
-        wider = here > best * TIE
-        best, rung = np.where(wider, here, best), np.where(wider, i, rung)
-    return best, rung
+    def best(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+        """Best S/N, and the narrowest rung that reaches it with its first row."""
+        best = np.max([v.max(0) for v in self.snr], axis=0)
+        rung, row = np.zeros(best.shape, int), np.zeros(best.shape, int)
+        for i, snr in reversed(list(enumerate(self.snr))):
+            reaches = snr * TIE >= best
+            rung = np.where(reaches.any(0), i, rung)
+            row = np.where(reaches.any(0), reaches.argmax(0), row)
+        return best, rung, row
 
 
 @dataclass
 class _Recording:
     """A padded recording and what the frames make of it, ``[frame]`` or ``[d, t, p]``.
 
-    Dedispersed arrays start at sample ``-max_delay``, entries of levels at sample 0.
+    Of the dedispersed arrays, ``z`` and its weights, the pixels' own and the shared ones,
+    hold the last frame and what its boxcars reach back to; ``flux`` and ``weight``, which
+    the entries of the levels are made of, grow with the recording, from ``-max_delay``.
     """
 
     x: Array
     ok: NDArray[np.bool_]
     w: Array
-    z: Array
-    weight: Array
-    shared: Array
     flux: Array
+    weight: Array
+    z: Array = field(default_factory=lambda: np.zeros(0))
+    own: Array = field(default_factory=lambda: np.zeros(0))
+    shared: Array = field(default_factory=lambda: np.zeros(0))
     noise: list[Array] = field(default_factory=list)
     slow: list[Array] = field(default_factory=list)
     alive: list[NDArray[np.bool_]] = field(default_factory=list)
@@ -302,36 +293,35 @@ class _Recording:
 
 def _dedisperse(plan: SearchPlan, rec: _Recording, s: _Statistics, f: int) -> None:
     """Sums along every delay, with the pedestal and weights that the frame has."""
-    cw, reach = s.channel_weight, plan.max_delay
-    for t in range(f * plan.frame, (f + 1) * plan.frame):
+    cw, shape = s.channel_weight, (len(plan.delays), plan.reach + plan.frame, plan.n_pixels)
+    rec.z, rec.own, rec.shared = np.zeros(shape), np.zeros(shape), np.zeros(shape[:2])
+    for j in range(shape[1]):
         for d, delays in enumerate(plan.delays):
-            at = t - reach + delays
+            at = f * plan.frame - plan.reach + j - plan.max_delay + delays
             c = np.flatnonzero(at >= 0)
             shared = rec.w[at[c], c] * cw[c]
             own = shared[:, None] * rec.ok[at[c], c]
-            rec.z[d, t] = (np.where(own > 0, rec.x[at[c], c] - s.pedestal[c], 0) * own).sum(0)
-            rec.shared[d, t] = shared.sum()
-            rec.weight[d, t] = own.sum(0)
+            rec.z[d, j] = (np.where(own > 0, rec.x[at[c], c] - s.pedestal[c], 0) * own).sum(0)
+            rec.shared[d, j] = shared.sum()
+            rec.own[d, j] = own.sum(0)
     now = slice(f * plan.frame, (f + 1) * plan.frame)
-    rec.flux[:, now] = rec.z[:, now] + rec.weight[:, now] * s.baseline
+    rec.weight[:, now] = rec.own[:, plan.reach :]
+    rec.flux[:, now] = rec.z[:, plan.reach :] + rec.weight[:, now] * s.baseline
     # Each trial's samples in units of what noise the trial has.
     noise = np.sqrt(s.noise + s.flicker * plan.coherence[:, None])[:, None]
-    rec.z[:, now] = np.where(s.alive, _ratio(rec.z[:, now], noise + 0 * rec.z[:, now]), 0)
+    rec.z = np.where(s.alive, _ratio(rec.z, noise + 0 * rec.z), 0)
 
 
-def _full_rate(
-    plan: SearchPlan, rec: _Recording, n: int, variance: list[Array], f: int
-) -> _Searched:
-    """Boxcars that end in frame ``f``; ``n`` frames with data came before it."""
+def _full_rate(plan: SearchPlan, rec: _Recording, n: int, variance: list[Array]) -> _Searched:
+    """Boxcars that end in the frame; ``n`` frames with data came before it."""
     level, frame = plan.levels[0], plan.frame
     found = _Searched.nothing(level, frame, plan.n_pixels)
-    full = rec.shared[:, f * frame : (f + 1) * frame].max()
+    full = rec.shared[:, plan.reach :].max()
     for i, rung in enumerate(level.rungs):
         for j in range(frame):
-            t = f * frame + j
-            under = slice(max(0, t - rung.width + 1), t + 1)
+            under = slice(plan.reach + j - rung.width + 1, plan.reach + j + 1)
             total = rec.z[:: rung.stride, under].sum(1)
-            own = rec.weight[:: rung.stride, under].sum(1)
+            own = rec.own[:: rung.stride, under].sum(1)
             shared = rec.shared[:: rung.stride, under].sum(1)[:, None]
             filled = _ratio(shared, full + 0 * shared)
             early = 1 - filled / ((n + 1) * frame)
@@ -459,10 +449,8 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         x=np.pad(np.where(ok, x, 0), ((0, padding), (0, 0), (0, 0))),
         ok=np.pad(ok, ((0, padding), (0, 0), (0, 0))),
         w=np.pad(np.asarray(weights, float), ((0, padding), (0, 0))).clip(0),
-        z=np.zeros(shape),
-        weight=np.zeros(shape),
-        shared=np.zeros(shape[:2]),
         flux=np.zeros(shape),
+        weight=np.zeros(shape),
     )
     s = _Statistics.empty(n_channels, n_pixels)
     calibrations = [_Calibration.unit(level) for level in plan.levels]
@@ -482,21 +470,21 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
         after, s.channel_variance = s.channel_variance, before
         rec.noise.append(np.sqrt(s.noise + s.flicker))
         rec.alive.append(s.alive)
-        reach = slice(max(0, now.start - plan.max_delay), now.stop)
+        reach = slice(max(0, now.start - plan.max_delay - plan.reach), now.stop)
         searched: list[list[_Searched]] = [[_Searched.nothing(plan.levels[0], frame, n_pixels)]]
         if (rec.w[reach] * s.channel_weight > 0).any():
             _dedisperse(plan, rec, s, f)
-            searched = [[_full_rate(plan, rec, n_before, calibrations[0].variance, f)]]
+            searched = [[_full_rate(plan, rec, n_before, calibrations[0].variance)]]
         for k, level in enumerate(plan.levels[1:], start=1):
             turns = [(f, *turn) for turn in _due(plan, level, f)]
             if turns and not parts[k]:
                 starts[k] += turns[0][1] * level.decimation
             variance = calibrations[k].variance
             searched.append([_decimated(plan, k, rec, variance, turn) for turn in turns])
-        for k, (part, level, calibration, found) in enumerate(
-            zip(parts, plan.levels, calibrations, searched, strict=True)
+        for part, level, calibration, found in zip(
+            parts, plan.levels, calibrations, searched, strict=True
         ):
-            part += [v.best(rows_first=k == 0) for v in found]
+            part += [v.best() for v in found]
             if found:
                 calibration.learn(plan, level, found)
         s.channel_variance = after

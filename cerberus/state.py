@@ -13,20 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .plan import BATCH, SearchPlan, history_stride
+from .kernels.baseline import Tracker
+from .plan import BATCH, SearchPlan
 
 T = TypeVar("T")
-
-RECENT = 8
-"""Frames in a robust average, and averages that are kept."""
 
 
 class Statistics(NamedTuple):
     """Baseline and noise, tracked frame by frame.
-
-    The average of a pixel is a median of eight frames; the middle four of the last
-    eight such medians make its baseline and its noise. A pulse or a burst in three of
-    eight frames moves neither, and a change that lasts is followed in some 25 frames.
 
     Attributes
     ----------
@@ -36,35 +30,14 @@ class Statistics(NamedTuple):
         Frames in which each channel had data.
     channel_variance : (channel,) float32
         Noise variance of a sample, pooled over the image; weights are its inverse.
-    pedestal : (tile, channel, pixel) float32
-        What is subtracted from each channel; its weighted mean is ``baseline``.
-    baseline : (tile, pixel) float32
-        Flux level.
-    noise, flicker : (tile, pixel) float32
-        Variance of a channel sum, relative to that of the weights, from noise that is
-        independent between channels, and from what all channels share.
-    alive : (tile, pixel) bool
-        Pixels that have held data.
-    level_recent, level_kept : (tile, 8, pixel) float32
-        Frame means, and medians of eight of them.
-    noise_recent, noise_kept, flicker_recent, flicker_kept : (tile, 8, pixel) float32
-        The same of the variances.
+    pixels : Tracker
+        Of every pixel, with a leading axis of tiles.
     """
 
     n_frames: jax.Array
     channel_count: jax.Array
     channel_variance: jax.Array
-    pedestal: jax.Array
-    baseline: jax.Array
-    noise: jax.Array
-    flicker: jax.Array
-    alive: jax.Array
-    level_recent: jax.Array
-    level_kept: jax.Array
-    noise_recent: jax.Array
-    noise_kept: jax.Array
-    flicker_recent: jax.Array
-    flicker_kept: jax.Array
+    pixels: Tracker
 
 
 class Maps(NamedTuple):
@@ -139,16 +112,13 @@ class SearchState(NamedTuple):
         Samples at the end of ``pending`` that wait for a full frame.
     pending : (frame, channel, padded pixel) float32
     pending_weight : (frame, channel) float32
-    tail : (max_delay, channel, padded pixel) float32
+    tail : (max_delay + reach, channel, padded pixel) float32
         Samples that later trials still need.
-    tail_weight : (max_delay, channel) float32
+    tail_weight : (max_delay + reach, channel) float32
     statistics : Statistics
-    history : (tile, row, width - 1, pixel) float32
-        Dedispersed samples under the full-rate boxcars.
-    history_weight : (row, width - 1) float32
-    history_deficit : like ``history`` or empty
     flagged : (tile,) int32
-        Frames for which a tile's deficits may be other than zero.
+        Frames for which pixels of a tile have weights of their own under a boxcar or in a
+        window.
     calibration : (2, trial) float32
         Pooled variance of S/N of the full-rate level's trials, rung by rung, and the
         samples it rests on.
@@ -164,9 +134,6 @@ class SearchState(NamedTuple):
     tail: jax.Array
     tail_weight: jax.Array
     statistics: Statistics
-    history: jax.Array
-    history_weight: jax.Array
-    history_deficit: jax.Array
     flagged: jax.Array
     calibration: jax.Array
     margin: Margin
@@ -174,27 +141,18 @@ class SearchState(NamedTuple):
 
 
 def _init_statistics(plan: SearchPlan) -> Statistics:
-    tiles, tile, channels = plan.n_tiles, plan.tile, plan.n_channels
-
-    def eight() -> jax.Array:
-        return jnp.zeros((tiles, RECENT, tile), jnp.float32)
-
+    flat = (plan.n_tiles, plan.tile)
+    shapes = {"pedestal": (plan.n_tiles, plan.n_channels, plan.tile)}
+    shapes |= {
+        f: (plan.n_tiles, 8, plan.tile) for f in Tracker._fields if f.endswith(("recent", "kept"))
+    }
     # Two leaves of a donated state may not be one buffer: each has its own zeros.
+    pixels = {f: jnp.zeros(shapes.get(f, flat), jnp.float32) for f in Tracker._fields}
     return Statistics(
         n_frames=jnp.zeros((), jnp.int32),
-        channel_count=jnp.zeros(channels, jnp.int32),
-        channel_variance=jnp.zeros(channels, jnp.float32),
-        pedestal=jnp.zeros((tiles, channels, tile), jnp.float32),
-        baseline=jnp.zeros((tiles, tile), jnp.float32),
-        noise=jnp.zeros((tiles, tile), jnp.float32),
-        flicker=jnp.zeros((tiles, tile), jnp.float32),
-        alive=jnp.zeros((tiles, tile), bool),
-        level_recent=eight(),
-        level_kept=eight(),
-        noise_recent=eight(),
-        noise_kept=eight(),
-        flicker_recent=eight(),
-        flicker_kept=eight(),
+        channel_count=jnp.zeros(plan.n_channels, jnp.int32),
+        channel_variance=jnp.zeros(plan.n_channels, jnp.float32),
+        pixels=Tracker(**{**pixels, "alive": jnp.zeros(flat, bool)}),
     )
 
 
@@ -256,21 +214,15 @@ def init(
     trials = jnp.ones(plan.levels[0].n_trials)
     fresh_calibration = jnp.stack([trials, jnp.zeros_like(trials)])
     held = 0 if aligned else plan.frame
-    level = plan.levels[0]
-    rows = len(level.dm_rows[:: history_stride(level)])
-    keep = level.rungs[-1].width - 1
-    flags = plan.tile if plan.config.pixel_weights else 0
+    tail = plan.max_delay + plan.reach
     return SearchState(
         frame=jnp.zeros((), jnp.int32),
         n_pending=jnp.zeros((), jnp.int32),
         pending=jnp.zeros((held, plan.n_channels, plan.n_padded), jnp.float32),
         pending_weight=jnp.zeros((held, plan.n_channels), jnp.float32),
-        tail=jnp.zeros((plan.max_delay, plan.n_channels, plan.n_padded), jnp.float32),
-        tail_weight=jnp.zeros((plan.max_delay, plan.n_channels), jnp.float32),
+        tail=jnp.zeros((tail, plan.n_channels, plan.n_padded), jnp.float32),
+        tail_weight=jnp.zeros((tail, plan.n_channels), jnp.float32),
         statistics=_init_statistics(plan) if learned is None else _copy(learned.statistics),
-        history=jnp.zeros((plan.n_tiles, rows, keep, plan.tile), jnp.float32),
-        history_weight=jnp.zeros((rows, keep), jnp.float32),
-        history_deficit=jnp.zeros((plan.n_tiles, rows, keep, flags), jnp.float32),
         flagged=jnp.zeros(plan.n_tiles, jnp.int32),
         calibration=fresh_calibration if learned is None else _copy(learned.calibration),
         margin=_init_margin(plan),

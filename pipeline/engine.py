@@ -158,8 +158,9 @@ def _pixel_noise(plan: SearchPlan, state: SearchState) -> NDArray[np.floating]:
     stats = state.statistics
     variance = np.asarray(stats.channel_variance, float)
     total = np.sum(1 / variance[variance > 0])
-    relative = np.asarray(stats.noise + stats.flicker, float).ravel()[: plan.n_pixels]
-    alive = np.asarray(stats.alive).ravel()[: plan.n_pixels] & (relative > 0)
+    pixels = stats.pixels
+    relative = np.asarray(pixels.noise + pixels.flicker, float).ravel()[: plan.n_pixels]
+    alive = np.asarray(pixels.alive).ravel()[: plan.n_pixels] & (relative > 0)
     return np.where(alive & (total > 0), np.sqrt(relative / max(total, 1e-300)), np.nan)
 
 

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from .robust import median8, median8_of_chi2, sort8, trimmed8
+from .rows import sum_rows
 
 PRIOR_SAMPLES = 64.0
 """Samples' worth of belief that a pixel is as noisy as the image on the whole."""
@@ -17,7 +19,28 @@ PEDESTAL_MEMORY = 64
 
 
 class Tracker(NamedTuple):
-    """A tile's share of :class:`cerberus.state.Statistics`."""
+    """Baseline and noise of pixels, tracked frame by frame.
+
+    The average of a pixel is a median of eight frames; the middle four of the last
+    eight such medians make its baseline and its noise. A pulse or a burst in three of
+    eight frames moves neither, and a change that lasts is followed in some 25 frames.
+
+    Attributes
+    ----------
+    pedestal : (channel, pixel) float32
+        What is subtracted from each channel; its weighted mean is ``baseline``.
+    baseline : (pixel,) float32
+        Flux level.
+    noise, flicker : (pixel,) float32
+        Variance of a channel sum, relative to that of the weights, from noise that is
+        independent between channels, and from what all channels share.
+    alive : (pixel,) bool
+        Pixels that have held data.
+    level_recent, level_kept : (8, pixel) float32
+        Frame means, and medians of eight of them.
+    noise_recent, noise_kept, flicker_recent, flicker_kept : (8, pixel) float32
+        The same of the variances.
+    """
 
     pedestal: jax.Array
     baseline: jax.Array
@@ -33,7 +56,7 @@ class Tracker(NamedTuple):
 
 
 class FrameMoments(NamedTuple):
-    """Sums of one frame of one tile about the pedestal.
+    """Sums of one frame about the pedestal.
 
     Attributes
     ----------
@@ -48,8 +71,10 @@ class FrameMoments(NamedTuple):
         Weighted mean of all channels.
     power, cross, weight : (pixel,)
         Sums over time of s^2 / w, s and w, for the channel sums s of weight w.
-    n_times : (pixel,)
+    n_times : (pixel,) int32
         Times with data.
+    n_samples : (pixel,) int32
+        Samples with data, of all channels.
     """
 
     mean: jax.Array
@@ -61,42 +86,60 @@ class FrameMoments(NamedTuple):
     cross: jax.Array
     weight: jax.Array
     n_times: jax.Array
+    n_samples: jax.Array
 
 
 def frame_moments(
-    x: jax.Array, ok: jax.Array, weight: jax.Array, channel_weight: jax.Array
+    x: jax.Array, pedestal: jax.Array, weight: jax.Array, channel_weight: jax.Array
 ) -> FrameMoments:
     """Moments of a frame.
 
     Parameters
     ----------
     x : (time, channel, pixel)
-        Samples less the pedestal, 0 where not ``ok``.
-    ok : (time, channel, pixel) bool
+        What is not finite has weight 0.
+    pedestal : (channel, pixel)
     weight : (time, channel)
     channel_weight : (channel,)
         Inverse noise variance of a sample of weight 1.
     """
+    w = weight[:, :, None]
+    whole = _moments(x - pedestal, w, w > 0, channel_weight)
+
+    def flagged(_: None) -> FrameMoments:
+        ok = jnp.isfinite(x) & (w > 0)
+        residual = jnp.where(ok, x - pedestal, 0)
+        return _moments(residual, jnp.where(ok, w, 0), ok, channel_weight)
+
+    # Pixels without flags of their own share their weights, which is cheap.
+    clean = jnp.all(jnp.isfinite(whole.power)) & jnp.all(jnp.isfinite(whole.variance))
+    return lax.cond(clean, lambda _: whole, flagged, None)
+
+
+def _moments(x: jax.Array, w: jax.Array, ok: jax.Array, channel_weight: jax.Array) -> FrameMoments:
+    """Moments of residuals, (time, channel, pixel), under weights of pixels or shared ones."""
     tiny = jnp.finfo(x.dtype).tiny
-    w = jnp.where(ok, weight[:, :, None], 0)
     wx = w * x
-    s0, s1, s2 = jnp.sum(w, 0), jnp.sum(wx, 0), jnp.sum(wx * x, 0)
-    n = jnp.sum(ok, 0)
+    s1, s2 = sum_rows(wx), sum_rows(wx * x)
+    c1 = sum_rows(jnp.moveaxis(wx * channel_weight[:, None], 1, 0))
+    s0, n, c0 = jnp.sum(w, 0), jnp.sum(ok, 0), jnp.sum(w * channel_weight[:, None], 1)
     mean = s1 / jnp.maximum(s0, tiny)
-    variance = jnp.maximum(s2 - s1 * mean, 0) / jnp.maximum(n - 1, 1)
-    c0 = jnp.sum(w * channel_weight[None, :, None], 1)
-    c1 = jnp.sum(wx * channel_weight[None, :, None], 1)
     total = jnp.sum(c0, 0)
+
+    def each(values: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(values, (*values.shape[:-1], x.shape[2]))
+
     return FrameMoments(
         mean=mean,
-        variance=variance,
-        total=s0,
-        present=n > 1,
-        level=jnp.sum(c1, 0) / jnp.maximum(total, tiny),
-        power=jnp.sum(c1 * c1 / jnp.maximum(c0, tiny), 0),
-        cross=jnp.sum(c1, 0),
-        weight=total,
-        n_times=jnp.sum(c0 > 0, 0),
+        variance=jnp.maximum(s2 - s1 * mean, 0) / jnp.maximum(n - 1, 1),
+        total=each(s0),
+        present=each(n > 1),
+        level=sum_rows(c1) / jnp.maximum(total, tiny),
+        power=sum_rows(c1 * c1 / jnp.maximum(c0, tiny)),
+        cross=sum_rows(c1),
+        weight=each(total),
+        n_times=each(jnp.sum(c0 > 0, 0)),
+        n_samples=each(jnp.sum(n, 0)),
     )
 
 

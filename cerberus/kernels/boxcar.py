@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from .rows import largest_product
+
 TIE = 1 + 4e-6
-"""A boxcar that reaches past the data holds what a narrower one does: that one is it."""
+"""Factor within which two trials are equal: a boxcar that reaches past the data holds what
+a narrower one does, and that one is it."""
 
 
 @dataclass(frozen=True)
@@ -75,32 +79,16 @@ def boxcar_sums(z: jax.Array, rungs: Sequence[Rung]) -> list[jax.Array]:
     return out
 
 
-def best_trial(
-    sums: Sequence[jax.Array], scales: Sequence[jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    """Largest ``sum * scale`` over all rungs and rows.
+def best_snr(sums: Sequence[jax.Array], scales: Sequence[jax.Array]) -> jax.Array:
+    """Largest ``sum * scale`` over all rungs and rows, (time, pixel).
 
     Parameters
     ----------
     sums : list of (n_rows, time, pixel)
     scales : list of (n_rows, time, pixel or 1)
         What turns a sum into S/N; 0 where the trial holds no data.
-
-    Returns
-    -------
-    best : (time, pixel) float32
-    i_rung : (time, pixel) int32
-        The narrowest rung that reaches it.
     """
-    best = jnp.max(sums[0] * scales[0], axis=0)
-    i_rung = jnp.zeros(best.shape, jnp.int32)
-    for i, (total, scale) in enumerate(zip(sums, scales, strict=True)):
-        if i > 0:
-            top = jnp.max(total * scale, axis=0)
-            wider = top > best * TIE
-            i_rung = jnp.where(wider, i, i_rung)
-            best = jnp.where(wider, top, best)
-    return best, i_rung
+    return reduce(jnp.maximum, map(largest_product, sums, scales))
 
 
 def locate_trial(
@@ -108,27 +96,35 @@ def locate_trial(
     scales: Sequence[jax.Array],
     weights: Sequence[jax.Array],
     best: jax.Array,
-    i_rung: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    """Row and mean flux of the trial that :func:`best_trial` chose.
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Which trial reaches ``best``: the narrowest, and of its rows the first.
+
+    Parameters
+    ----------
+    sums, scales : lists
+        As for :func:`best_snr`.
+    weights : list of (n_rows, time, pixel or 1)
+        Sums of weights under the boxcars.
+    best : (time, pixel)
 
     Returns
     -------
-    i_row : (time, pixel) int32
-        Index among the rung's rows.
+    i_rung, i_row : (time, pixel) int32
+        ``i_row`` counts the rung's rows.
     flux : (time, pixel) float32
         Weighted mean over the boxcar.
     """
-    i_row = jnp.zeros(best.shape, jnp.int32)
+    i_rung = i_row = jnp.zeros(best.shape, jnp.int32)
     flux = jnp.zeros(best.shape, best.dtype)
-    for i, (total, scale, weight) in enumerate(zip(sums, scales, weights, strict=True)):
+    trials = list(zip(sums, scales, weights, strict=True))
+    for i, (total, scale, weight) in reversed(list(enumerate(trials))):
         n = total.shape[0]
         index = lax.broadcasted_iota(jnp.int32, total.shape, 0)
-        row = jnp.min(jnp.where(total * scale == best, index, n), axis=0)
+        row = jnp.min(jnp.where(total * scale * TIE >= best, index, n), axis=0)
         mean = total / jnp.maximum(weight, jnp.finfo(total.dtype).tiny)
         at_row = jnp.sum(jnp.where(index == row, mean, 0), axis=0)
-        here = i_rung == i
-        # A recomputed product may differ in its last bit: then the nearest row stands.
-        i_row = jnp.where(here, jnp.minimum(row, n - 1), i_row)
+        here = row < n
+        i_rung = jnp.where(here, i, i_rung)
+        i_row = jnp.where(here, row, i_row)
         flux = jnp.where(here, at_row, flux)
-    return i_row, flux
+    return i_rung, i_row, flux

@@ -105,7 +105,9 @@ def build_tree(delays: NDArray[np.integer]) -> DedispersionTree:
     )
 
 
-def _unrolled(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
+def _unrolled(
+    tree: DedispersionTree, x: jax.Array, n_out: int, scale: jax.Array | None = None
+) -> jax.Array:
     """Every addition written out; rows lose their undefined ends as they are delayed."""
     nodes = list(x)
     for level in tree.levels:
@@ -118,10 +120,15 @@ def _unrolled(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
                 row = row[:n] + nodes[b][j : j + n]
             rows.append(row)
         nodes = rows
-    return jnp.stack([row[:n_out] for row in nodes])
+    rows = [row[:n_out] for row in nodes]
+    if scale is not None:
+        rows = [row * scale[i] for i, row in enumerate(rows)]
+    return jnp.stack(rows)
 
 
-def _gathered(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
+def _gathered(
+    tree: DedispersionTree, x: jax.Array, n_out: int, scale: jax.Array | None = None
+) -> jax.Array:
     """One gather of contiguous rows a level: for trees too large to write out."""
     for level in tree.levels:
         n = n_out if level is tree.levels[-1] else n_out + tree.max_delay
@@ -136,10 +143,12 @@ def _gathered(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
         )
         paired = jnp.asarray(level.right >= 0)
         x = out + jnp.where(paired[:, None, None], other, 0)
-    return x
+    return x if scale is None else x * scale[:, None]
 
 
-def dedisperse(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
+def dedisperse(
+    tree: DedispersionTree, x: jax.Array, n_out: int, scale: jax.Array | None = None
+) -> jax.Array:
     """Sum channels along every trial's delays.
 
     Parameters
@@ -149,6 +158,8 @@ def dedisperse(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
         Samples, oldest first, already weighted.
     n_out : int
         Number of output samples.
+    scale : (trial, pixel), optional
+        Factor of each trial.
 
     Returns
     -------
@@ -156,4 +167,4 @@ def dedisperse(tree: DedispersionTree, x: jax.Array, n_out: int) -> jax.Array:
         Element (d, t) sums x[c, t + delay[d, c]] over c.
     """
     lower = _unrolled if tree.n_nodes <= _MAX_UNROLLED else _gathered
-    return lower(tree, x, n_out)
+    return lower(tree, x, n_out, scale)

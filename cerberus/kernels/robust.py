@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from .rows import sum_rows
+
 WINSOR_LIMIT = 3.0
 # Second moment of a standard normal variable held to +-3:  E[min(x^2, 9)].
 WINSOR_MOMENT = (
@@ -81,7 +83,7 @@ def median_of(x: jax.Array, there: jax.Array) -> jax.Array:
     def narrow(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds
         middle = 0.5 * (low + high)
-        below = jnp.sum(there & (x <= middle), 0) >= half
+        below = sum_rows(jnp.where(there & (x <= middle), 1.0, 0.0)) >= half
         return jnp.where(below, low, middle), jnp.where(below, middle, high)
 
     low, high = lax.fori_loop(0, 20, narrow, (low, high))

@@ -110,7 +110,8 @@ def clean(by_frames, image_data):
 def test_what_has_weight_zero_is_never_looked_at(poison, by_frames, image_data, clean):
     data, weights = (a.copy() for a in image_data)
     data[weights == 0] = poison
-    assert_same_detections(by_frames(data, weights), clean, tolerance=0)
+    # To rounding: a tile with NaN is summed by other code.
+    assert_same_detections(by_frames(data, weights), clean, tolerance=3e-6)
 
 
 def test_nan_is_weight_zero(by_frames, image_data, clean):

@@ -60,8 +60,11 @@ def dispersion_delays(n_channels: int, n_trials: int, max_delay: int) -> np.ndar
 def test_dispersion_delays_by_the_lowering_chosen(n_channels, n_trials, max_delay):
     delays = dispersion_delays(n_channels, n_trials, max_delay)
     tree, x = build_tree(delays), integers_for(delays, 20)
-    result = jax.jit(lambda x: dedisperse(tree, x, 20))(x)
-    np.testing.assert_array_equal(np.asarray(result), brute_force(delays, x, 20))
+    scale = np.arange(1.0, n_trials + 1)[:, None] * np.arange(1.0, x.shape[2] + 1)
+    result, scaled = jax.jit(lambda x: (dedisperse(tree, x, 20), dedisperse(tree, x, 20, scale)))(x)
+    expected = brute_force(delays, x, 20)
+    np.testing.assert_array_equal(np.asarray(result), expected)
+    np.testing.assert_array_equal(np.asarray(scaled), expected * scale[:, None])
 
 
 def test_small_trees_are_written_out_and_large_ones_gathered(monkeypatch):

@@ -1,0 +1,273 @@
+"""The full-rate search of a frame, tile by tile of pixels.
+
+A tile's samples, those that the delays and boxcars reach back to included, are weighted
+by inverse variance and dedispersed; boxcars give the best S/N at each time and pixel, and
+sums over entries are left for the decimated levels. Where pixels have flags of their
+own, weights are dedispersed as well.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from .calibration import Scored, second_moments
+from .kernels.baseline import Tracker
+from .kernels.boxcar import best_snr, boxcar_sums, locate_trial
+from .kernels.dedisperse import dedisperse
+from .learning import Learned, inverse_variance
+from .plan import SearchPlan
+from .state import Maps, SearchState
+
+_TINY = 1e-30
+
+
+class FrameWeights(NamedTuple):
+    """Weights that all pixels without flags of their own share.
+
+    Attributes
+    ----------
+    sample : (time, channel)
+        Inverse variance of the samples of tail and frame.
+    entries : (entry, 1)
+        Dedispersed, as of :func:`entries_of`.
+    under : list of (n_rows, time, 1)
+        Under every full-rate boxcar, rung by rung.
+    scales : list of (n_rows, time, 1)
+        What makes S/N of a boxcar's sum.
+    """
+
+    sample: jax.Array
+    entries: jax.Array
+    under: list[jax.Array]
+    scales: list[jax.Array]
+
+
+def _full_rate_sums(plan: SearchPlan, z: jax.Array) -> list[jax.Array]:
+    """Sums under the full-rate boxcars that end at each sample of the frame.
+
+    Parameters
+    ----------
+    z : (dm, reach + time, pixel)
+
+    Returns
+    -------
+    list of (n_rows, time, pixel)
+    """
+    rungs, n = plan.levels[0].rungs, z.shape[1] - plan.reach
+    first = [plan.reach + 1 - r.width for r in rungs]
+    return [s[:, i : i + n] for i, s in zip(first, boxcar_sums(z, rungs), strict=True)]
+
+
+def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWeights:
+    """Weights of a frame, from those of its samples, (frame, channel)."""
+    stats, n_times = state.statistics, plan.reach + plan.frame
+    sample = jnp.concatenate([state.tail_weight, w]) * inverse_variance(stats)
+    # The sums over channels differ between trials only where flags come and go.
+    trial = lax.cond(
+        jnp.all(sample == sample[0]),
+        lambda w: jnp.full((plan.tree.n_trials, n_times, 1), jnp.sum(w[0]), w.dtype),
+        lambda w: dedisperse(plan.tree, w.T[:, :, None], n_times),
+        sample,
+    )
+    under = _full_rate_sums(plan, trial)
+    bounds = np.cumsum([r.n_rows for r in plan.levels[0].rungs])
+    variances = jnp.split(state.calibration[0], bounds[:-1])
+    n, scales = stats.n_frames, []
+    full = jnp.maximum(jnp.max(trial[:, plan.reach :]), _TINY)
+    for total, variance in zip(under, variances, strict=True):
+        # Variance of a boxcar less its baseline: part of the mean for the first frames,
+        # apart from it (and 1.3 times noisier than a mean) once medians are used.
+        # Only the part of the boxcar that holds data counts.
+        width = total / full
+        early = 1 - width / ((n + 1.0) * plan.frame)
+        late = 1 + 1.3 * width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
+        factor = jnp.where(n < 8, early, late)
+        usable = (total > 0) & (factor > 0.5)
+        spread = jnp.maximum(variance[:, None, None] * total * factor, _TINY)
+        scales.append(jnp.where(usable, lax.rsqrt(spread), 0))
+    entries = entries_of(plan, trial[:, plan.reach :])
+    return FrameWeights(sample, entries, under, scales)
+
+
+class TileResult(NamedTuple):
+    """What the search of a tile gives.
+
+    Attributes
+    ----------
+    maps : Maps
+        (time, pixel) each.
+    moments : (2, trial)
+        Second moments of S/N, and samples in them.
+    entries : (entry, pixel)
+        Sums of flux for the decimated levels, level by level and row by row.
+    deficits : (entry, pixel) or empty
+        What the pixels' own flags take off the weights of the entries.
+    """
+
+    maps: Maps
+    moments: jax.Array
+    entries: jax.Array
+    deficits: jax.Array
+
+
+def _best(plan: SearchPlan, sums: list[jax.Array], scales: list[jax.Array], per_flux: list) -> Maps:
+    """Best S/N of the full-rate level, located where it passes the threshold.
+
+    Parameters
+    ----------
+    sums : list of (n_rows, time, pixel)
+        In units of the noise.
+    scales : list of (n_rows, time, pixel or 1)
+    per_flux : list of callable
+        Give the sum, in units of the noise, that a flux of 1 makes in a rung.
+    """
+    best = best_snr(sums, scales)
+
+    def located(_: None) -> Maps:
+        rung, row, flux = locate_trial(sums, scales, [f() for f in per_flux], best)
+        return Maps(best, (rung << 16) | row, flux)
+
+    def unlocated(_: None) -> Maps:
+        return Maps(best, jnp.zeros(best.shape, jnp.int32), jnp.zeros_like(best))
+
+    return lax.cond(jnp.max(best) >= plan.config.threshold, located, unlocated, None)
+
+
+def _search_tile(
+    plan: SearchPlan, shared: FrameWeights, x: jax.Array, pixels: Tracker, flagged: jax.Array
+) -> TileResult:
+    """Dedisperse and match one tile; ``x`` is tail and frame, (time, channel, pixel)."""
+    n_times, rungs = plan.reach + plan.frame, plan.levels[0].rungs
+    coherence = jnp.asarray(plan.coherence, jnp.float32)[:, None]
+    noise = jnp.sqrt(pixels.noise + pixels.flicker * coherence)
+    known = pixels.alive & (noise > 0)
+    inverse = jnp.where(known, 1 / jnp.maximum(noise, _TINY), 0)
+    ok = jnp.isfinite(x) & (shared.sample > 0)[:, :, None]
+
+    def dedispersed(_: None) -> jax.Array:
+        residual = jnp.where(ok, x - pixels.pedestal, 0) * shared.sample[:, :, None]
+        return dedisperse(plan.tree, residual.transpose(1, 0, 2), n_times, inverse)
+
+    def nothing(_: None) -> jax.Array:
+        return jnp.zeros((plan.tree.n_trials, n_times, plan.tile), x.dtype)
+
+    # The branch also keeps XLA from dedispersing again for every boxcar.
+    z = lax.cond(jnp.any(known), dedispersed, nothing, None)
+    sums = _full_rate_sums(plan, z)
+
+    def result(under: list[jax.Array], scales: list[jax.Array], weight: jax.Array) -> TileResult:
+        per_flux = [
+            lambda r=r, w=w: w * inverse[:: r.stride, None]
+            for r, w in zip(rungs, under, strict=True)
+        ]
+        maps = _best(plan, sums, scales, per_flux)
+        scored = [
+            Scored(total * scale, (scale > 0) & (total != 0), rung.width)
+            for rung, total, scale in zip(rungs, sums, scales, strict=True)
+        ]
+        flux = entries_of(plan, z[:, plan.reach :], noise) + weight * pixels.baseline
+        return TileResult(maps, second_moments(plan, scored), flux, flux[:0])
+
+    def plain(_: None) -> TileResult:
+        return result(shared.under, shared.scales, shared.entries)
+
+    if not plan.config.pixel_weights:
+        return plain(None)
+
+    def with_flags(_: None) -> TileResult:
+        own = jnp.where(ok, shared.sample[:, :, None], 0)
+        weight = dedisperse(plan.tree, own.transpose(1, 0, 2), n_times)
+        under, scales = _full_rate_sums(plan, weight), []
+        for own, total, scale in zip(under, shared.under, shared.scales, strict=True):
+            # Less weight, less signal: the scale of the shared sums, renormalised.
+            # A sum of what is left after cancellation is no weight.
+            present = own > 1e-4 * total
+            ratio = jnp.sqrt(total / jnp.where(present, own, 1))
+            scales.append(jnp.where(present, scale * ratio, 0))
+        entries = entries_of(plan, weight[:, plan.reach :])
+        return result(under, scales, entries)._replace(deficits=shared.entries - entries)
+
+    def without_flags(_: None) -> TileResult:
+        found = plain(None)
+        return found._replace(deficits=jnp.zeros_like(found.entries))
+
+    return lax.cond(flagged > 0, with_flags, without_flags, None)
+
+
+def entries_of(plan: SearchPlan, z: jax.Array, factor: jax.Array | None = None) -> jax.Array:
+    """Sums over the entries of the decimated levels, or over the frame where one is longer.
+
+    Parameters
+    ----------
+    z : (dm, frame, pixel)
+    factor : (dm, pixel), optional
+        Factor of each trial.
+
+    Returns
+    -------
+    (entry, pixel)
+        Level by level, row by row.
+    """
+    sums, parts = {int(row): z[row] for v in plan.levels[1:] for row in v.dm_rows}, []
+    for level in plan.levels[1:]:
+        for row in map(int, level.dm_rows):
+            while len(sums[row]) > level.n_entries(z.shape[1]):
+                sums[row] = sums[row][0::2] + sums[row][1::2]
+            parts.append(sums[row] if factor is None else sums[row] * factor[row])
+    return jnp.concatenate(parts) if parts else jnp.zeros((0, z.shape[2]), z.dtype)
+
+
+def search_tiles(
+    plan: SearchPlan, state: SearchState, shared: FrameWeights, learned: Learned, x: jax.Array
+) -> TileResult:
+    """Search every tile at full rate.
+
+    Parameters
+    ----------
+    x : (frame, channel, padded pixel)
+
+    Returns
+    -------
+    TileResult
+        Maps of the whole image, (time, padded pixel), the sum of the moments, and
+        entries with a leading axis of tiles.
+    """
+
+    def body(i: jax.Array, c: TileResult) -> TileResult:
+        first = i * plan.tile
+        new = lax.dynamic_slice_in_dim(x, first, plan.tile, axis=2)
+        tail = lax.dynamic_slice_in_dim(state.tail, first, plan.tile, axis=2)
+        pixels = jax.tree.map(lambda a: a[i], learned.statistics.pixels)
+        samples = jnp.concatenate([tail, new])
+        found = _search_tile(plan, shared, samples, pixels, learned.flagged[i])
+
+        def columns(image: jax.Array, part: jax.Array) -> jax.Array:
+            return lax.dynamic_update_slice_in_dim(image, part, first, 1)
+
+        def put(whole: jax.Array, part: jax.Array) -> jax.Array:
+            return lax.dynamic_update_index_in_dim(whole, part, i, 0)
+
+        return TileResult(
+            maps=jax.tree.map(columns, c.maps, found.maps),
+            moments=c.moments + found.moments,
+            entries=put(c.entries, found.entries),
+            deficits=put(c.deficits, found.deficits),
+        )
+
+    image = (plan.frame, plan.n_padded)
+    n_entries = sum(len(v.dm_rows) * v.n_entries(plan.frame) for v in plan.levels[1:])
+    entries = (plan.n_tiles, n_entries, plan.tile)
+    start = TileResult(
+        maps=Maps(jnp.zeros(image), jnp.zeros(image, jnp.int32), jnp.zeros(image)),
+        moments=jnp.zeros((2, plan.levels[0].n_trials)),
+        entries=jnp.zeros(entries),
+        deficits=jnp.zeros(entries if plan.config.pixel_weights else (plan.n_tiles, 0, plan.tile)),
+    )
+    # A gap has nothing to search: its tiles are not visited.
+    n_tiles = jnp.where(jnp.any(shared.sample > 0), plan.n_tiles, 0)
+    return lax.fori_loop(0, n_tiles, body, start)
