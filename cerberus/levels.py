@@ -20,6 +20,7 @@ from .calibration import Scored, second_moments
 from .detections import Detections, none_found
 from .kernels.boxcar import TIE, Rung, boxcar_sums
 from .kernels.robust import clipped_mean
+from .kernels.rows import sum_rows
 from .peaks import PeakSource, report
 from .plan import BATCH, SearchPlan
 from .state import Levels, Maps, Margin
@@ -168,15 +169,16 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
     behind = turn.level - jnp.arange(len(plan.levels) - 1)[:, None]
     finer = (behind == 1) | (behind == 2)
 
+    def chunks(x: jax.Array) -> jax.Array:
+        return sum_rows(jnp.moveaxis(x.reshape(n_chunks, chunk, -1), 1, 0))
+
     def body(i: jax.Array, out: _Baseline) -> _Baseline:
         weight = _row_weight(plan, levels, turn, i, turn.first_row)
         flux = _window_of(plan, turn, levels.flux[i, turn.first_row])
-        in_chunks = weight.reshape(n_chunks, chunk, -1).sum(1)
+        in_chunks = chunks(weight)
         slot = (turn.first % plan.ring_length) // BATCH
         noise = levels.noise[turn.level, i, slot]
-        mean, kept, excess = clipped_mean(
-            flux.reshape(n_chunks, chunk, -1).sum(1), in_chunks, noise, OUTLIER
-        )
+        mean, kept, excess = clipped_mean(chunks(flux), in_chunks, noise, OUTLIER)
         # Slow changes that the noise does not predict (a source in the beam's flank, its
         # sidelobes) raise the noise of the pixel, once they are more than chance. Where
         # the recording is too short to tell, the next finer levels do, if they are sure:

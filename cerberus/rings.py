@@ -10,7 +10,7 @@ from jax import lax
 
 from .plan import BATCH, Level, SearchPlan
 from .state import Levels
-from .tiles import TileResult
+from .tiles import TileSums
 
 _TINY = 1e-30
 
@@ -58,7 +58,7 @@ def enter(
     plan: SearchPlan,
     levels: Levels,
     frame: jax.Array,
-    found: TileResult,
+    sums: TileSums,
     shared: tuple[jax.Array, jax.Array],
 ) -> Levels:
     """Enter a frame's sums in the ring.
@@ -66,7 +66,7 @@ def enter(
     Parameters
     ----------
     frame : () int32
-    found : TileResult
+    sums : TileSums
         Entries and deficits of all tiles, (tile, entry, pixel).
     shared : (entry, 1), (tile, pixel)
         Weights that pixels without flags of their own share, and the pixels' noise.
@@ -82,14 +82,14 @@ def enter(
         shape = (plan.n_tiles, rows, n, plan.tile)
         before = place.held(levels.weight, 0)
         weight = before + weights[here].reshape(rows, n)
-        flux = place.held(levels.flux) + found.entries[:, here].reshape(shape)
+        flux = place.held(levels.flux) + sums.entries[:, here].reshape(shape)
         n_slots = max(1, n // BATCH)
         noted = jnp.broadcast_to(noise[:, None], (1, plan.n_tiles, n_slots, plan.tile))
         slot = (k, 0, place.start[1] // BATCH, 0)
         if plan.config.pixel_weights:
             # Kept as a fraction of the shared weight: half precision has no range for more.
             held = place.held(levels.deficit).astype(jnp.float32) * before[..., None]
-            missing, total = held + found.deficits[:, here].reshape(shape), weight[:, :, None]
+            missing, total = held + sums.deficits[:, here].reshape(shape), weight[:, :, None]
             share = jnp.where(total > 0, missing / jnp.maximum(total, _TINY), 0)
             levels = levels._replace(deficit=place.put(levels.deficit, share.astype(jnp.float16)))
         levels = levels._replace(

@@ -27,14 +27,14 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from .calibration import calibrated
-from .detections import Detections
+from .detections import Detections, none_found
 from .learning import after_frame, learn, prime
 from .levels import search_levels
 from .peaks import PeakSource, report
 from .plan import BATCH, SearchPlan
 from .rings import enter
-from .state import SearchState, init
-from .tiles import frame_weights, search_tiles
+from .state import Margin, SearchState, init
+from .tiles import TileSums, frame_weights, no_sums, search_tiles
 
 
 def _full_rate_source(plan: SearchPlan) -> PeakSource:
@@ -60,14 +60,26 @@ def _frame(
     learned = learn(plan, state, x, w)
     pixels = learned.statistics.pixels
     shared = frame_weights(plan, state, w)
-    tiles = search_tiles(plan, state, shared, learned, x)
-    begun = (state.frame * plan.frame - plan.max_delay, jnp.asarray(1))
-    margin, found = report(plan, _full_rate_source(plan), state.margin, tiles.maps, begun)
+
+    def search(_: None) -> tuple[Margin, Detections, TileSums]:
+        maps, sums = search_tiles(plan, state, shared, learned, x)
+        begun = (state.frame * plan.frame - plan.max_delay, jnp.asarray(1))
+        source = _full_rate_source(plan)
+        margin, found = report(plan, source, state.margin, maps, begun)
+        return margin, found, sums
+
+    def gap(_: None) -> tuple[Margin, Detections, TileSums]:
+        nothing = jax.tree.map(jnp.zeros_like, state.margin)
+        return nothing, none_found(plan.config.max_detections), no_sums(plan)
+
+    waiting = jnp.max(state.margin.snr) >= plan.config.threshold
+    busy = waiting | jnp.any(shared.sample > 0)
+    margin, found, sums = lax.cond(busy, search, gap, None)
     found = jax.tree.map(lambda a: a[None], found)
     levels = state.levels
     if len(plan.levels) > 1:
         noise = jnp.sqrt(pixels.noise + pixels.flicker)
-        levels = enter(plan, levels, state.frame, tiles, (shared.entries, noise))
+        levels = enter(plan, levels, state.frame, sums, (shared.entries, noise))
         levels, more, moments = search_levels(
             plan, levels, learned.flagged, pixels.alive, state.frame
         )
@@ -80,7 +92,7 @@ def _frame(
         statistics=after_frame(learned),
         flagged=learned.flagged,
         levels=levels,
-        calibration=calibrated(state.calibration, tiles.moments, plan),
+        calibration=calibrated(state.calibration, sums.moments, plan),
         margin=margin,
     )
     return state, found

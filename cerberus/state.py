@@ -7,6 +7,7 @@ cache; the last tile is padded with pixels that never hold data.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -146,7 +147,6 @@ def _init_statistics(plan: SearchPlan) -> Statistics:
     shapes |= {
         f: (plan.n_tiles, 8, plan.tile) for f in Tracker._fields if f.endswith(("recent", "kept"))
     }
-    # Two leaves of a donated state may not be one buffer: each has its own zeros.
     pixels = {f: jnp.zeros(shapes.get(f, flat), jnp.float32) for f in Tracker._fields}
     return Statistics(
         n_frames=jnp.zeros((), jnp.int32),
@@ -210,9 +210,22 @@ def init(
     -------
     SearchState
     """
-    levels = _init_levels(plan)
+    state = _empty(plan, aligned)
+    if learned is None:
+        return state
+    levels = state.levels._replace(
+        calibration=_copy(learned.levels.calibration), slow=_copy(learned.levels.slow)
+    )
+    return state._replace(
+        statistics=_copy(learned.statistics),
+        calibration=_copy(learned.calibration),
+        levels=levels,
+    )
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _empty(plan: SearchPlan, aligned: bool) -> SearchState:
     trials = jnp.ones(plan.levels[0].n_trials)
-    fresh_calibration = jnp.stack([trials, jnp.zeros_like(trials)])
     held = 0 if aligned else plan.frame
     tail = plan.max_delay + plan.reach
     return SearchState(
@@ -222,13 +235,9 @@ def init(
         pending_weight=jnp.zeros((held, plan.n_channels), jnp.float32),
         tail=jnp.zeros((tail, plan.n_channels, plan.n_padded), jnp.float32),
         tail_weight=jnp.zeros((tail, plan.n_channels), jnp.float32),
-        statistics=_init_statistics(plan) if learned is None else _copy(learned.statistics),
+        statistics=_init_statistics(plan),
         flagged=jnp.zeros(plan.n_tiles, jnp.int32),
-        calibration=fresh_calibration if learned is None else _copy(learned.calibration),
+        calibration=jnp.stack([trials, jnp.zeros_like(trials)]),
         margin=_init_margin(plan),
-        levels=levels
-        if learned is None
-        else levels._replace(
-            calibration=_copy(learned.levels.calibration), slow=_copy(learned.levels.slow)
-        ),
+        levels=_init_levels(plan),
     )

@@ -94,13 +94,11 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
     return FrameWeights(sample, entries, under, scales)
 
 
-class TileResult(NamedTuple):
-    """What the search of a tile gives.
+class TileSums(NamedTuple):
+    """What the search of a tile leaves besides its maps.
 
     Attributes
     ----------
-    maps : Maps
-        (time, pixel) each.
     moments : (2, trial)
         Second moments of S/N, and samples in them.
     entries : (entry, pixel)
@@ -109,7 +107,6 @@ class TileResult(NamedTuple):
         What the pixels' own flags take off the weights of the entries.
     """
 
-    maps: Maps
     moments: jax.Array
     entries: jax.Array
     deficits: jax.Array
@@ -140,7 +137,7 @@ def _best(plan: SearchPlan, sums: list[jax.Array], scales: list[jax.Array], per_
 
 def _search_tile(
     plan: SearchPlan, shared: FrameWeights, x: jax.Array, pixels: Tracker, flagged: jax.Array
-) -> TileResult:
+) -> tuple[Maps, TileSums]:
     """Dedisperse and match one tile; ``x`` is tail and frame, (time, channel, pixel)."""
     n_times, rungs = plan.reach + plan.frame, plan.levels[0].rungs
     coherence = jnp.asarray(plan.coherence, jnp.float32)[:, None]
@@ -160,7 +157,9 @@ def _search_tile(
     z = lax.cond(jnp.any(known), dedispersed, nothing, None)
     sums = _full_rate_sums(plan, z)
 
-    def result(under: list[jax.Array], scales: list[jax.Array], weight: jax.Array) -> TileResult:
+    def result(
+        under: list[jax.Array], scales: list[jax.Array], weight: jax.Array
+    ) -> tuple[Maps, TileSums]:
         per_flux = [
             lambda r=r, w=w: w * inverse[:: r.stride, None]
             for r, w in zip(rungs, under, strict=True)
@@ -171,15 +170,15 @@ def _search_tile(
             for rung, total, scale in zip(rungs, sums, scales, strict=True)
         ]
         flux = entries_of(plan, z[:, plan.reach :], noise) + weight * pixels.baseline
-        return TileResult(maps, second_moments(plan, scored), flux, flux[:0])
+        return maps, TileSums(second_moments(plan, scored), flux, flux[:0])
 
-    def plain(_: None) -> TileResult:
+    def plain(_: None) -> tuple[Maps, TileSums]:
         return result(shared.under, shared.scales, shared.entries)
 
     if not plan.config.pixel_weights:
         return plain(None)
 
-    def with_flags(_: None) -> TileResult:
+    def with_flags(_: None) -> tuple[Maps, TileSums]:
         own = jnp.where(ok, shared.sample[:, :, None], 0)
         weight = dedisperse(plan.tree, own.transpose(1, 0, 2), n_times)
         under, scales = _full_rate_sums(plan, weight), []
@@ -190,11 +189,12 @@ def _search_tile(
             ratio = jnp.sqrt(total / jnp.where(present, own, 1))
             scales.append(jnp.where(present, scale * ratio, 0))
         entries = entries_of(plan, weight[:, plan.reach :])
-        return result(under, scales, entries)._replace(deficits=shared.entries - entries)
+        maps, sums = result(under, scales, entries)
+        return maps, sums._replace(deficits=shared.entries - entries)
 
-    def without_flags(_: None) -> TileResult:
-        found = plain(None)
-        return found._replace(deficits=jnp.zeros_like(found.entries))
+    def without_flags(_: None) -> tuple[Maps, TileSums]:
+        maps, sums = plain(None)
+        return maps, sums._replace(deficits=jnp.zeros_like(sums.entries))
 
     return lax.cond(flagged > 0, with_flags, without_flags, None)
 
@@ -224,7 +224,7 @@ def entries_of(plan: SearchPlan, z: jax.Array, factor: jax.Array | None = None) 
 
 def search_tiles(
     plan: SearchPlan, state: SearchState, shared: FrameWeights, learned: Learned, x: jax.Array
-) -> TileResult:
+) -> tuple[Maps, TileSums]:
     """Search every tile at full rate.
 
     Parameters
@@ -233,18 +233,20 @@ def search_tiles(
 
     Returns
     -------
-    TileResult
-        Maps of the whole image, (time, padded pixel), the sum of the moments, and
-        entries with a leading axis of tiles.
+    maps : Maps
+        Of the whole image, (time, padded pixel).
+    sums : TileSums
+        Moments added up, entries with a leading axis of tiles.
     """
 
-    def body(i: jax.Array, c: TileResult) -> TileResult:
+    def body(i: jax.Array, carry: tuple[Maps, TileSums]) -> tuple[Maps, TileSums]:
+        maps, sums = carry
         first = i * plan.tile
         new = lax.dynamic_slice_in_dim(x, first, plan.tile, axis=2)
         tail = lax.dynamic_slice_in_dim(state.tail, first, plan.tile, axis=2)
         pixels = jax.tree.map(lambda a: a[i], learned.statistics.pixels)
         samples = jnp.concatenate([tail, new])
-        found = _search_tile(plan, shared, samples, pixels, learned.flagged[i])
+        here, more = _search_tile(plan, shared, samples, pixels, learned.flagged[i])
 
         def columns(image: jax.Array, part: jax.Array) -> jax.Array:
             return lax.dynamic_update_slice_in_dim(image, part, first, 1)
@@ -252,22 +254,23 @@ def search_tiles(
         def put(whole: jax.Array, part: jax.Array) -> jax.Array:
             return lax.dynamic_update_index_in_dim(whole, part, i, 0)
 
-        return TileResult(
-            maps=jax.tree.map(columns, c.maps, found.maps),
-            moments=c.moments + found.moments,
-            entries=put(c.entries, found.entries),
-            deficits=put(c.deficits, found.deficits),
+        return jax.tree.map(columns, maps, here), TileSums(
+            moments=sums.moments + more.moments,
+            entries=put(sums.entries, more.entries),
+            deficits=put(sums.deficits, more.deficits),
         )
 
     image = (plan.frame, plan.n_padded)
+    maps = Maps(jnp.zeros(image), jnp.zeros(image, jnp.int32), jnp.zeros(image))
+    return lax.fori_loop(0, plan.n_tiles, body, (maps, no_sums(plan)))
+
+
+def no_sums(plan: SearchPlan) -> TileSums:
+    """What a gap leaves, for the whole image."""
     n_entries = sum(len(v.dm_rows) * v.n_entries(plan.frame) for v in plan.levels[1:])
     entries = (plan.n_tiles, n_entries, plan.tile)
-    start = TileResult(
-        maps=Maps(jnp.zeros(image), jnp.zeros(image, jnp.int32), jnp.zeros(image)),
+    return TileSums(
         moments=jnp.zeros((2, plan.levels[0].n_trials)),
         entries=jnp.zeros(entries),
         deficits=jnp.zeros(entries if plan.config.pixel_weights else (plan.n_tiles, 0, plan.tile)),
     )
-    # A gap has nothing to search: its tiles are not visited.
-    n_tiles = jnp.where(jnp.any(shared.sample > 0), plan.n_tiles, 0)
-    return lax.fori_loop(0, n_tiles, body, start)

@@ -130,19 +130,24 @@ def _gathered(
     tree: DedispersionTree, x: jax.Array, n_out: int, scale: jax.Array | None = None
 ) -> jax.Array:
     """One gather of contiguous rows a level: for trees too large to write out."""
-    for level in tree.levels:
-        n = n_out if level is tree.levels[-1] else n_out + tree.max_delay
-        x = jnp.pad(x, ((0, 0), (0, n + tree.max_delay - x.shape[1]), (0, 0)))
+    # A level's nodes are as long as the delays of later levels need them.
+    lengths = [n_out]
+    for level in reversed(tree.levels):
+        lengths.append(lengths[-1] + int(max(level.left_shift.max(), level.right_shift.max())))
+    lengths.reverse()
+    missing = max(0, lengths[0] - x.shape[1])
+    x = jnp.pad(x, ((0, 0), (0, missing), (0, 0)))
+    for n, level in zip(lengths[1:], tree.levels, strict=True):
 
         def take(node: jax.Array, shift: jax.Array, x: jax.Array = x, n: int = n) -> jax.Array:
             return lax.dynamic_slice(x, (node, shift, 0), (1, n, x.shape[2]))[0]
 
-        out = jax.vmap(take)(jnp.asarray(level.left), jnp.asarray(level.left_shift))
-        other = jax.vmap(take)(
-            jnp.asarray(np.maximum(level.right, 0)), jnp.asarray(level.right_shift)
+        left, right = (
+            jax.vmap(take)(jnp.asarray(np.maximum(node, 0)), jnp.asarray(shift))
+            for node, shift in ((level.left, level.left_shift), (level.right, level.right_shift))
         )
         paired = jnp.asarray(level.right >= 0)
-        x = out + jnp.where(paired[:, None, None], other, 0)
+        x = left + jnp.where(paired[:, None, None], right, 0)
     return x if scale is None else x * scale[:, None]
 
 
