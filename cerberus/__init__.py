@@ -6,7 +6,7 @@ from .config import SearchConfig
 from .detections import Detections
 from .plan import SearchPlan, make_plan
 from .search import compile_step, finish, step
-from .state import SearchState, init
+from .state import SearchState, init, restart
 
 __all__ = [
     "Detections",
@@ -17,5 +17,6 @@ __all__ = [
     "finish",
     "init",
     "make_plan",
+    "restart",
     "step",
 ]

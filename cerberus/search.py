@@ -207,9 +207,8 @@ def finish(
     detections : Detections
         With leading axes (frame, map).
     """
-    x = np.full((plan.frame, plan.n_channels, plan.n_padded), np.nan, np.float32)
-    w = np.zeros((plan.frame, plan.n_channels), np.float32)
-    x, w = jnp.asarray(x), jnp.asarray(w)
+    x = jnp.full((plan.frame, plan.n_channels, plan.n_padded), jnp.nan, jnp.float32)
+    w = jnp.zeros((plan.frame, plan.n_channels), jnp.float32)
     one = compiled or partial(step, plan)
     found = []
     for _ in range(n_flush_frames(plan)):

@@ -8,7 +8,7 @@ cache; the last tile is padded with pixels that never hold data.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,6 @@ import numpy as np
 
 from .kernels.baseline import Tracker
 from .plan import BATCH, SearchPlan
-
-T = TypeVar("T")
 
 
 class Statistics(NamedTuple):
@@ -156,11 +154,6 @@ def _init_statistics(plan: SearchPlan) -> Statistics:
     )
 
 
-def _copy(tree: T) -> T:
-    """Buffers of a state are donated to the next step: nobody else may hold them."""
-    return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
-
-
 def _init_margin(plan: SearchPlan, *leading: int) -> Margin:
     shape = (*leading, 2 * plan.peak_margin, plan.n_padded)
     return Margin(
@@ -191,18 +184,13 @@ def _init_levels(plan: SearchPlan) -> Levels:
     )
 
 
-def init(
-    plan: SearchPlan, learned: SearchState | None = None, *, aligned: bool = False
-) -> SearchState:
+@partial(jax.jit, static_argnums=0, static_argnames="aligned")
+def init(plan: SearchPlan, *, aligned: bool = False) -> SearchState:
     """State before the first sample.
 
     Parameters
     ----------
     plan : SearchPlan
-    learned : SearchState, optional
-        Take baseline, noise and calibration from this state, left by an earlier run
-        over the same field with the same plan. Without it the first frames are searched
-        against what has been seen of them so far.
     aligned : bool
         Every block will be a whole number of frames: no room is kept to re-cut them.
 
@@ -210,21 +198,6 @@ def init(
     -------
     SearchState
     """
-    state = _empty(plan, aligned)
-    if learned is None:
-        return state
-    levels = state.levels._replace(
-        calibration=_copy(learned.levels.calibration), slow=_copy(learned.levels.slow)
-    )
-    return state._replace(
-        statistics=_copy(learned.statistics),
-        calibration=_copy(learned.calibration),
-        levels=levels,
-    )
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _empty(plan: SearchPlan, aligned: bool) -> SearchState:
     trials = jnp.ones(plan.levels[0].n_trials)
     held = 0 if aligned else plan.frame
     tail = plan.max_delay + plan.reach
@@ -240,4 +213,30 @@ def _empty(plan: SearchPlan, aligned: bool) -> SearchState:
         calibration=jnp.stack([trials, jnp.zeros_like(trials)]),
         margin=_init_margin(plan),
         levels=_init_levels(plan),
+    )
+
+
+@partial(jax.jit, static_argnums=0, donate_argnums=1)
+def restart(plan: SearchPlan, state: SearchState) -> SearchState:
+    """State before the first sample that knows what another has learned.
+
+    Without it the first frames are searched against what has been seen of them so far.
+
+    Parameters
+    ----------
+    plan : SearchPlan
+    state : SearchState
+        Left by a search of the same field with the same plan: its baseline, noise and
+        calibration are kept. Its buffers are reused.
+
+    Returns
+    -------
+    SearchState
+    """
+    fresh = init(plan, aligned=state.pending.shape[0] == 0)
+    known = state.levels
+    return fresh._replace(
+        statistics=state.statistics,
+        calibration=state.calibration,
+        levels=fresh.levels._replace(calibration=known.calibration, slow=known.slow),
     )

@@ -89,9 +89,9 @@ class _Frame:
     quality: float
 
 
-def _read_frame(reader: Reader, plan: SearchPlan, start: int) -> _Frame:
+def _read_frame(reader: Reader, plan: SearchPlan, start: int, data: NDArray[np.float32]) -> _Frame:
+    """Frame from sample ``start`` on, read into ``data``."""
     n = min(plan.frame, reader.header.n_samples - start)
-    data = aligned_empty((plan.frame, plan.n_channels, plan.n_padded))
     weights = np.zeros((plan.frame, plan.n_channels), np.float32)
     # Piece by piece: what the reader returns is a copy of its own.
     for first in range(0, n, _PIECE):
@@ -107,18 +107,21 @@ def _read_frame(reader: Reader, plan: SearchPlan, start: int) -> _Frame:
 def _read_ahead(reader: Reader, plan: SearchPlan, stop: int) -> Iterator[_Frame]:
     """Frames of the recording, the next one read by another thread.
 
-    Two frames are in memory: the one handed out, and the next.
+    Two frames are in memory: the one handed out, whose array is used again as soon as the
+    next is asked for, and that next one.
     """
+    shape = (plan.frame, plan.n_channels, plan.n_padded)
+    buffers = [aligned_empty(shape) for _ in range(2)]
     ready: queue.Queue[_Frame | BaseException | None] = queue.Queue()
     room, ended = threading.Semaphore(2), threading.Event()
 
     def work() -> None:
         try:
-            for start in range(0, stop, plan.frame):
+            for i, start in enumerate(range(0, stop, plan.frame)):
                 room.acquire()
                 if ended.is_set():
                     return
-                ready.put(_read_frame(reader, plan, start))
+                ready.put(_read_frame(reader, plan, start, buffers[i % 2]))
             ready.put(None)
         except BaseException as error:  # noqa: BLE001 - handed to the thread that reads the queue
             ready.put(error)
@@ -130,7 +133,6 @@ def _read_ahead(reader: Reader, plan: SearchPlan, stop: int) -> Iterator[_Frame]
             if isinstance(item, BaseException):
                 raise item
             yield item
-            del item
             room.release()
     finally:
         ended.set()
@@ -202,10 +204,10 @@ def search_recording(
     state = cerberus.init(plan, aligned=True)
     for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame)):
         state, _ = search_frame(state, frame.data, frame.weights)
-        jax.block_until_ready(state.frame)
+        jax.block_until_ready(state)
         del frame
         tell(progress)
-    state = cerberus.init(plan, learned=state, aligned=True)
+    state = cerberus.restart(plan, state)
     progress.warming_up = False
 
     def keep(found: cerberus.Detections) -> None:
@@ -223,6 +225,7 @@ def search_recording(
         history.quality.append(frame.quality)
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
+        jax.block_until_ready(state)
         del frame
         tell(progress)
     state, found = cerberus.finish(plan, state, search_frame)
