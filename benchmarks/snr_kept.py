@@ -15,14 +15,14 @@ import cerberus
 TSAMP = 0.1342182159423828
 N_SAMPLES = 17_882
 PEER = {0.13: 15.4, 2.1: 11.2, 3.4: 8.3, 8.0: 9.7, 27.0: 12.7, 161.0: 10.3}
-N_STARTS = 12
+N_STARTS = 100
 SNR = 15.0
 
 
 def main(seed: int = 1) -> None:
-    """Put twelve pulses of each width into pixels of their own, and search."""
+    """Put pulses of each width into pixels of their own, and search."""
     rng = np.random.default_rng(seed)
-    side = 16
+    side = 96  # few pixels hold pulses, as in a real image
     data = rng.standard_normal((N_SAMPLES, 1, side, side), dtype=np.float32)
     pulses = []
     pixels = rng.permutation(side * side)
@@ -37,7 +37,7 @@ def main(seed: int = 1) -> None:
         freq_mhz=(1405.0,),
         tsamp_s=TSAMP,
         shape=(side, side),
-        threshold=3.0,
+        threshold=5.0,
         beam_fwhm_px=0.1,
         max_detections=4096,
         pixel_weights=False,
@@ -50,14 +50,15 @@ def main(seed: int = 1) -> None:
     _, last = cerberus.finish(plan, state)
     found = [d.to_numpy() for d in jax.device_get((first, last))]
     table = {k: np.concatenate([f[k] for f in found]) for k in found[0]}
-    print("width (s)  ours: median  lowest   limit   peer   ours / peer")
+    print("width (s)  ours: median   +-    lowest   limit   peer   ours / peer")
     for seconds, peer in PEER.items():
         kept = [best(table, p) for p in pulses if p[0] == seconds]
         width = max(1, round(seconds / TSAMP))
         limit = SNR / np.sqrt(1 + width / (N_SAMPLES - width))
         median = float(np.median(kept))
+        error = 1.25 * float(np.std(kept)) / len(kept) ** 0.5
         print(
-            f"{seconds:9.2f} {median:14.2f} {min(kept):8.2f} {limit:7.2f} {peer:6.1f}"
+            f"{seconds:9.2f} {median:14.2f} {error:6.2f} {min(kept):8.2f} {limit:7.2f} {peer:6.1f}"
             f" {median / peer:10.2f}"
         )
 

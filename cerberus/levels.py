@@ -32,8 +32,8 @@ OUTLIER = 8.0
 
 _NO_TRIAL = jnp.iinfo(jnp.int32).max
 
-LEAST_CHUNKS = 28
-"""Stretches (of 32) that a scatter takes: of fewer a wide pulse may fill a third."""
+LEAST_CHUNKS = 12
+"""Stretches (of 32) that a scatter takes: the widest pulse of a level touches up to four."""
 
 
 # --- whose turn it is

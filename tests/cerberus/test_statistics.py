@@ -336,3 +336,28 @@ def test_sources_that_drift_through_the_beam_are_no_detections(search):
         data[:, 0, y, x] += peak * beam
     table, _ = search.padded(plan, data, np.ones((n, 1)), BLOCK)
     assert not np.any(table["snr"] > 7)
+
+
+def test_the_widest_pulses_are_kept_to_the_ends_of_a_recording(search):
+    """Their window is half empty there: they must not pass for slow noise themselves."""
+    plan = make_plan(
+        SearchConfig(
+            freq_mhz=(1405.0,),
+            tsamp_s=0.1342182159,
+            shape=(SIDE, SIDE),
+            threshold=5.0,
+            beam_fwhm_px=0.1,
+            pixel_weights=False,
+        )
+    )
+    n, width, ideal = 17_882, 1200, 20
+    data = np.random.default_rng(12).standard_normal((n, 1, SIDE * SIDE), np.float32)
+    starts = [3000, 9000, n - 3 * width, n - 5 * width // 2, n - 2 * width, n - width]
+    for pixel, start in zip(SPREAD, starts, strict=False):
+        data[start : start + width, 0, pixel] += ideal / np.sqrt(width)
+    table, _ = search.padded(plan, data, np.ones((n, 1)), 16 * plan.frame)
+    for pixel, start in zip(SPREAD, starts, strict=False):
+        snr, got_width, _ = best_near(table, start, width, pixel)
+        # At the end the window holds 8192 samples; noise adds one either way.
+        assert snr > 0.94 * ideal / np.sqrt(1 + width / (8192 - width)) - 3, start
+        assert width / 1.5 < got_width < 1.5 * width, start
