@@ -26,6 +26,9 @@ from .kernels.dedisperse import DedispersionTree, build_tree
 WINDOW = 32
 """Baseline window of a decimated level, in its narrowest boxcars."""
 
+MOST_TRIALS = 1 << 16
+"""DM trials that the code of a trial has room for."""
+
 BATCH = 32
 """Entries of a decimated level that are searched at a time."""
 
@@ -334,6 +337,11 @@ def make_plan(config: SearchConfig) -> SearchPlan:
     block = min(strides[0][-1], 1 << max(0, math.ceil(math.log2(max(n_grid - 1, 1)))))
     strides[0] = [min(s, block) for s in strides[0]]
     n_grid = 1 + block * math.ceil((n_grid - 1) / block)
+    if n_grid > MOST_TRIALS:
+        raise ValueError(
+            f"dm_max: {config.dm_max} pc/cc needs {n_grid} DM trials, {MOST_TRIALS} are possible;"
+            " lower it, or average samples"
+        )
     per_dm = float(band_delay(config, 1.0).max())
     per_step = step / per_dm if per_dm > 0 else 0.0
     dms = np.arange(n_grid, dtype=np.float64) * per_step

@@ -52,12 +52,13 @@ def search(
     if report:
         from pipeline.report import make_report
 
-        page = make_report(out)
+        page = make_report(out, settings.max_cutouts)
     if json_summary:
         typer.echo(json.dumps(summary))
         return
+    n = summary["n_candidates"]
     typer.echo(
-        f"{summary['n_candidates']} candidates above S/N {settings.threshold:g} in "
+        f"{n} candidate{'' if n == 1 else 's'} above S/N {settings.threshold:g} in "
         f"{summary['data_seconds']:.0f} s of data "
         f"({summary['realtime_factor']:.1f} times real time, "
         f"{summary['false_alarms_expected']:.2g} false alarms expected)"

@@ -238,6 +238,12 @@ def test_a_bad_argument_is_named(argument, value):
         make_plan(SearchConfig(**{**VALID, argument: value}))
 
 
+def test_more_dm_trials_than_can_be_told_apart_are_refused():
+    config = SearchConfig(tuple(np.linspace(1200.0, 1500.0, 4)), 1e-5, dm_max=1e4)
+    with pytest.raises(ValueError, match=r"^dm_max: 10000\.0 pc/cc needs \d+ DM trials"):
+        make_plan(config)
+
+
 LADDERS = [(1 / 16, 16), (1 / 16, 100), (1 / 16, 1198), (0.1, 300), (0.2, 24), (0.2, 300)]
 LADDERS += [(1 / 32, 600), (0.02, 600), (0.2, 27)]
 
