@@ -190,6 +190,9 @@ def search(
         log.close()
     if interrupted:
         raise KeyboardInterrupt
+    if not np.isfinite(history.noise_map).any():
+        problem = "holds no noise: every sample is NaN, flagged or the same"
+        raise InputError(header.source, "data", problem, "check the recording and its flags")
     return summary
 
 

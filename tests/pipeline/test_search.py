@@ -1,9 +1,11 @@
 """The whole search: a recording in, candidates out."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from astropy.table import Table
@@ -137,3 +139,16 @@ def test_a_failure_of_the_reader_reaches_the_caller(recording):
 def test_settings_that_cannot_be_are_refused_by_name(recording, tmp_path: Path):
     with open_recording(recording.recordings) as reader, pytest.raises(InputError, match="frame"):
         search(reader, tmp_path, SearchSettings(block=48))
+
+
+@pytest.mark.parametrize("value", [np.nan, 3.0])
+def test_a_recording_without_noise_is_said_to_be_none(recording, tmp_path, value):
+    path = shutil.copy(recording.recordings[0], tmp_path / "empty.h5")
+    with h5py.File(path, "r+") as file:
+        file["image"][...] = value
+    with (
+        open_recording([path]) as reader,
+        pytest.raises(InputError, match=r"empty\.h5: data: holds no noise"),
+    ):
+        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
+    assert (tmp_path / "out" / "summary.json").exists()
