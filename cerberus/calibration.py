@@ -2,7 +2,9 @@
 
 By construction the S/N of a trial has unit variance in white noise. Noise that is
 correlated between channels or in time changes that, differently for every DM and width;
-averaged over pixels and time, the variance that is left divides the next S/N.
+averaged over pixels and time, the variance that is left divides the next S/N. It is
+learned from negative S/N alone, of which noise has as much as of positive: however many
+pulses a recording holds, they do not take S/N from each other.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from .plan import SearchPlan
 
 PRIOR_SAMPLES = 512.0
 """Samples' worth of belief in unit variance."""
+
+MOST_SAMPLES = 1 << 14
+"""Samples of a frame that are looked at, or one of each pixel if these are more."""
 
 MEMORY_SAMPLES = 1e6
 """Samples over which the variance is averaged."""
@@ -43,7 +48,7 @@ class Scored(NamedTuple):
 
 
 def second_moments(plan: SearchPlan, trials: Sequence[Scored]) -> jax.Array:
-    """Second moments of S/N at a few independent times, held to three sigma.
+    """Second moments of negative S/N at a few independent times, held to three sigma.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def second_moments(plan: SearchPlan, trials: Sequence[Scored]) -> jax.Array:
         Sum of min(S/N^2, 9) over times and pixels, and how many there were; the rows of
         each width, one width after the other.
     """
-    most = math.ceil(4096 / plan.n_pixels)
+    most = math.ceil(MOST_SAMPLES / plan.n_pixels)
 
     def count(trial: Scored) -> int:
         return min(max(1, trial.snr.shape[1] // trial.width), most)
@@ -66,7 +71,7 @@ def second_moments(plan: SearchPlan, trials: Sequence[Scored]) -> jax.Array:
         group = list(alike)
         snr = jnp.concatenate([pick(t.snr, t) for t in group])
         there = [jnp.broadcast_to(t.there, t.snr.shape) for t in group]
-        use = jnp.concatenate([pick(u, t) for u, t in zip(there, group, strict=True)])
+        use = jnp.concatenate([pick(u, t) for u, t in zip(there, group, strict=True)]) & (snr < 0)
         square = jnp.where(use, jnp.minimum(snr * snr, WINSOR_LIMIT**2), 0)
         counted = jnp.sum(use, (1, 2)).astype(snr.dtype)
         moments.append(jnp.stack([jnp.sum(square, (1, 2)), counted]))

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .kernels.baseline import FrameFacts, FrameMoments, frame_moments, track
+from .kernels.baseline import FrameFacts, FrameMoments, coast, frame_moments, track
 from .plan import SearchPlan
 from .state import SearchState, Statistics
 
@@ -85,7 +85,7 @@ def _all_moments(
 
 def _flag_horizon(plan: SearchPlan) -> int:
     """Frames for which a flagged sample can still be under a boxcar or in a window."""
-    samples = plan.ring_length * plan.levels[-1].decimation
+    samples = plan.n_stretches * plan.stretch * plan.levels[-1].decimation
     return (samples + plan.max_delay + plan.reach) // plan.frame + 4
 
 
@@ -121,7 +121,9 @@ def learn(plan: SearchPlan, state: SearchState, x: jax.Array, w: jax.Array) -> L
 
     def nothing(_: None) -> Learned:
         variance = stats.channel_variance
-        return Learned(stats, variance, jnp.zeros(variance.shape, bool), state.flagged - 1, good)
+        seen = jnp.zeros(variance.shape, bool)
+        pixels = coast(before, plan.frame)
+        return Learned(stats._replace(pixels=pixels), variance, seen, state.flagged - 1, good)
 
     learned = lax.cond(jnp.any(w > 0), follow, nothing, None)
     return learned._replace(flagged=jnp.maximum(learned.flagged, 0))

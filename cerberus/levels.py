@@ -2,7 +2,7 @@
 
 All levels live in one ring, row after row, and are searched by one piece of code that is
 told which level's turn it is: a batch of boxcar starts, measured against the baseline of
-the window around them.
+a window around them, which is made of longer stretches in a ring of their own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ from jax import lax
 
 from .calibration import Scored, second_moments
 from .detections import Detections, none_found
-from .kernels.boxcar import TIE, Rung, boxcar_sums
+from .kernels.boxcar import TIE, Rung, boxcar_sums, holds_more
 from .kernels.robust import clipped_mean
-from .kernels.rows import sum_rows
 from .peaks import PeakSource, report
-from .plan import BATCH, SearchPlan
-from .state import Levels, Maps, Margin
+from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
+from .state import Levels, Maps, Margin, Ring
 
 _TINY = 1e-30
 
@@ -32,8 +31,10 @@ OUTLIER = 8.0
 
 _NO_TRIAL = jnp.iinfo(jnp.int32).max
 
-LEAST_CHUNKS = 12
-"""Stretches (of 32) that a scatter takes: the widest pulse of a level touches up to four."""
+_Cut = Callable[[jax.Array], jax.Array]
+
+LEAST_STRETCHES = 12
+"""Stretches that a scatter takes: the widest pulse of a level touches up to four."""
 
 
 # --- whose turn it is
@@ -61,37 +62,56 @@ class _Turn(NamedTuple):
     n_rows: jax.Array
 
 
+def _period(plan: SearchPlan, level: Level) -> int:
+    """Frames in a batch of a level."""
+    return max(1, BATCH * level.decimation // plan.frame)
+
+
 def turns(plan: SearchPlan) -> list[tuple[int, int]]:
-    """Every (decimated level, batch within the frame) that a frame may search."""
+    """Every (decimated level, batch within the frame) that is due in every frame."""
     return [
         (k, j)
         for k, level in enumerate(plan.levels[1:])
-        for j in range(max(1, plan.frame // level.decimation // BATCH))
+        if _period(plan, level) == 1
+        for j in range(plan.frame // level.decimation // BATCH)
     ]
+
+
+def n_turns(plan: SearchPlan) -> int:
+    """Batches that a frame may search: levels of longer batches share one turn."""
+    return len(turns(plan)) + any(_period(plan, v) > 1 for v in plan.levels[1:])
 
 
 def _turn(plan: SearchPlan, number: jax.Array, frame: jax.Array) -> _Turn:
-    """Levels take turns: one due every 2^n frames is half a period off the others."""
-    table = jnp.asarray(turns(plan), jnp.int32)
-    k, j = table[number, 0], table[number, 1]
-    level_of = [
-        (
-            v.decimation,
-            v.first_row,
-            len(v.dm_rows),
-            plan.frame // v.decimation // BATCH,
-            max(1, BATCH * v.decimation // plan.frame),
-        )
-        for v in plan.levels[1:]
+    """Of levels with longer batches, each is due half a period after its batch is complete.
+
+    Their periods are 2, 4, 8, ... times the shortest, so no two are due in one frame.
+    """
+    levels = plan.levels[1:]
+    fixed = turns(plan)
+    n_always = len({k for k, _ in fixed})
+    always = jnp.asarray([*fixed, (n_always, 0)], jnp.int32)
+    k, j = always[number, 0], always[number, 1]
+    due = jnp.asarray(True)
+    if n_always < len(levels):
+        half = _period(plan, levels[n_always]) // 2
+        zeros = lax.population_count(~(frame + 1) & frame)
+        sharing = number == len(fixed)
+        k = jnp.where(sharing, n_always + zeros - (half.bit_length() - 1), k)
+        due = ~sharing | ((k >= n_always) & (k < len(levels)))
+        k = jnp.clip(k, 0, len(levels) - 1)
+    facts = [
+        (v.decimation, v.first_row, len(v.dm_rows), plan.frame // v.decimation // BATCH)
+        for v in levels
     ]
-    decimation, first_row, n_rows, per_frame, period = jnp.asarray(level_of, jnp.int32)[k]
+    decimation, first_row, n_rows, per_frame = jnp.asarray(facts, jnp.int32)[k]
     n_entries = (frame + 1) * plan.frame // decimation
     # The last whole batch, or the j-th of those that the frame completes.
     end = (n_entries // BATCH - jnp.maximum(per_frame - 1 - j, 0)) * BATCH
     return _Turn(
         level=k,
-        due=(frame + 1) % period == period // 2,
-        first=end - plan.window // 2,
+        due=due,
+        first=end - plan.lag,
         decimation=decimation,
         first_row=first_row,
         n_rows=n_rows,
@@ -99,26 +119,25 @@ def _turn(plan: SearchPlan, number: jax.Array, frame: jax.Array) -> _Turn:
 
 
 def _window_of(plan: SearchPlan, turn: _Turn, x: jax.Array) -> jax.Array:
-    """The window around the batch of an (entry, pixel) row of the ring, oldest first.
-
-    A ring of just one window is left as it lies: then the batch is not in the middle,
-    but :func:`_batch_of` finds it.
-    """
-    if plan.ring_length == plan.window:
-        return x
-    start = turn.first - plan.window // 2
-    return jnp.take(x, (start + jnp.arange(plan.window)) % plan.ring_length, axis=0)
+    """The window around the batch out of (slot, pixel) stretches, oldest first."""
+    start = turn.first // plan.stretch - BEFORE
+    return jnp.take(x, (start + jnp.arange(BEFORE + AFTER)) % plan.n_stretches, axis=0)
 
 
-def _batch_of(plan: SearchPlan, turn: _Turn, window: jax.Array) -> jax.Array:
-    """The batch and what its widest boxcar reaches, out of a window."""
-    whole = plan.ring_length == plan.window
-    at = turn.first % plan.window if whole else jnp.asarray(plan.window // 2)
+def _batch_of(plan: SearchPlan, turn: _Turn, x: jax.Array) -> jax.Array:
+    """The batch and what its widest boxcar reaches, out of (slot, pixel) entries."""
     n = 1 - (1 - plan.ring_widths[-1]) // BATCH
-    parts = [
-        lax.dynamic_slice_in_dim(window, (at + i * BATCH) % plan.window, BATCH, 0) for i in range(n)
-    ]
-    return jnp.concatenate(parts)
+    at = [(turn.first + i * BATCH) % plan.ring_length for i in range(n)]
+    return jnp.concatenate([lax.dynamic_slice_in_dim(x, i, BATCH, 0) for i in at])
+
+
+def _weights(plan: SearchPlan, cut: _Cut, ring: Ring, i: jax.Array, row: jax.Array) -> jax.Array:
+    """Weights of a row of a tile, (slot, pixel), or (slot, 1) where no pixel has its own."""
+    shared = cut(ring.weight[row][:, None])
+    if not plan.config.pixel_weights:
+        return shared
+    left = 1 - cut(ring.deficit[i, row]).astype(jnp.float32)
+    return shared * jnp.where(left > 1e-3, left, 0)
 
 
 # --- baseline of the window
@@ -135,7 +154,7 @@ class _Baseline(NamedTuple):
         Weight that it rests on.
     inverse_noise : (tile, pixel)
         0 for a pixel without data.
-    kept : (tile, chunk, pixel) bool
+    kept : (tile, stretch, pixel) bool
         Stretches that are part of it, or empty.
     slow : (tile, pixel)
         Variance of slow changes relative to the noise, for each sample of a boxcar, as
@@ -149,58 +168,42 @@ class _Baseline(NamedTuple):
     slow: jax.Array
 
 
-def _row_weight(
-    plan: SearchPlan, levels: Levels, turn: _Turn, i: jax.Array, row: jax.Array
-) -> jax.Array:
-    """Weights of a row of a tile over the window, (window, pixel)."""
-    weight = _window_of(plan, turn, levels.weight[row][:, None])
-    weight = jnp.broadcast_to(weight, (plan.window, plan.tile))
-    if not plan.config.pixel_weights:
-        return weight
-    left = 1 - _window_of(plan, turn, levels.deficit[i, row]).astype(jnp.float32)
-    return weight * jnp.where(left > 1e-3, left, 0)
-
-
 def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -> _Baseline:
     """Baseline of every tile over the whole window, from the DM-0 row."""
-    chunk = plan.chunk
-    n_chunks = plan.window // chunk
+    cut, stretches = partial(_window_of, plan, turn), levels.stretches
     # A window must be much longer than the pulse that it is not to take for noise.
     behind = turn.level - jnp.arange(len(plan.levels) - 1)[:, None]
     finer = (behind == 1) | (behind == 2)
 
-    def chunks(x: jax.Array) -> jax.Array:
-        return sum_rows(jnp.moveaxis(x.reshape(n_chunks, chunk, -1), 1, 0))
-
     def body(i: jax.Array, out: _Baseline) -> _Baseline:
-        weight = _row_weight(plan, levels, turn, i, turn.first_row)
-        flux = _window_of(plan, turn, levels.flux[i, turn.first_row])
-        in_chunks = chunks(weight)
+        weight = _weights(plan, cut, stretches, i, turn.level)
+        flux = cut(stretches.flux[i, turn.level])
+        weight = jnp.broadcast_to(weight, flux.shape)
         slot = (turn.first % plan.ring_length) // BATCH
         noise = levels.noise[turn.level, i, slot]
-        mean, kept, excess = clipped_mean(chunks(flux), in_chunks, noise, OUTLIER)
+        mean, kept, excess = clipped_mean(flux, weight, noise, OUTLIER)
         # Slow changes that the noise does not predict (a source in the beam's flank, its
         # sidelobes) raise the noise of the pixel, once they are more than chance. Where
         # the recording is too short to tell, the next finer levels do, if they are sure:
         # slow changes add up over a boxcar, their variance grows with its width.
-        n = jnp.sum(in_chunks > 0, 0)
-        samples = (chunk * turn.decimation).astype(jnp.float32)
+        n = jnp.sum(weight > 0, 0)
+        samples = (plan.stretch * turn.decimation).astype(jnp.float32)
         chance = jnp.sqrt(5.4 / jnp.maximum(n, 1))
         per_sample = (excess - 1) / samples
         carried = jnp.max(jnp.where(finer, levels.slow[:, i], 0), axis=0)
-        enough = n >= LEAST_CHUNKS
+        enough = n >= LEAST_STRETCHES
         slow = jnp.where(excess > 1 + 5 * chance, per_sample, 0)
         slow = jnp.where(enough, slow, carried)
         sure = jnp.where(excess > 1 + 6 * chance, per_sample, 0)
         learned = jnp.where(enough, sure, levels.slow[turn.level, i])
         scatter = noise * jnp.sqrt(1 + slow * samples)
         inverse = jnp.where(alive[i] & (scatter > 0), 1 / jnp.maximum(scatter, _TINY), 0)
-        total = jnp.sum(kept * in_chunks, 0)
-        here = _Baseline(mean, total, inverse, kept | (in_chunks <= 0), learned)
+        total = jnp.sum(kept * weight, 0)
+        here = _Baseline(mean, total, inverse, kept | (weight <= 0), learned)
         return _Baseline(*(a.at[i].set(b) for a, b in zip(out, here, strict=True)))
 
     flat = jnp.zeros((plan.n_tiles, plan.tile), jnp.float32)
-    kept = jnp.zeros((plan.n_tiles, n_chunks, plan.tile), bool)
+    kept = jnp.zeros((plan.n_tiles, BEFORE + AFTER, plan.tile), bool)
     return lax.fori_loop(0, plan.n_tiles, body, _Baseline(flat, flat, flat, kept, flat))
 
 
@@ -238,16 +241,26 @@ def _row_trials(
     variance : (rung,)
         Pooled variance of S/N; infinite where the level does not use the rung.
     """
-    rungs = [Rung(w, 1, 1) for w in plan.ring_widths]
+    widths = plan.ring_widths
+    # The narrowest boxcar of a level follows the widest of the level before.
+    narrower = plan.levels[0].rungs[-1].width // 2
 
-    def sums(x: jax.Array) -> list[jax.Array]:
-        return [s[0, :BATCH] for s in boxcar_sums(x[None], rungs)]
+    def sums(x: jax.Array, widths: tuple[int, ...] = widths) -> list[jax.Array]:
+        return boxcar_sums(x[None], [Rung(w, 1, 1) for w in widths])
+
+    def batch(sums: list[jax.Array]) -> list[jax.Array]:
+        return [s[0, :BATCH] for s in sums]
 
     total = jnp.maximum(window.total, _TINY)
+    weights = sums(window.weight, (narrower, *widths))
     trials = []
-    parts = zip(sums(window.flux), sums(window.weight), sums(window.inside), strict=True)
-    for r, (f, w, o) in enumerate(parts):
-        usable = (w > 0) & (total - o >= w) & jnp.isfinite(variance[r])
+    parts = zip(
+        *(batch(sums(window.flux)), batch(weights[1:]), batch(sums(window.inside))),
+        batch(holds_more(weights, (narrower, *widths))),
+        strict=True,
+    )
+    for r, (f, w, o, more) in enumerate(parts):
+        usable = more & (w > 0) & (total - o >= w) & jnp.isfinite(variance[r])
         spread = variance[r] * w * (1 - 2 * o / total + w / total)
         scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
         there = (scale > 0) & (inverse_noise > 0)
@@ -264,22 +277,22 @@ def _search_tile(
     i: jax.Array,
 ) -> tuple[Maps, jax.Array]:
     """Best S/N over the rows of the level for a tile, and second moments."""
-    batch_of = partial(_batch_of, plan, turn)
+    cut, entries = partial(_batch_of, plan, turn), levels.entries
     inverse = base.inverse_noise[i]
     shape = (BATCH, plan.tile)
 
     def own_weights(row: jax.Array) -> _Window:
-        flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
-        weight = _row_weight(plan, levels, turn, i, row)
-        kept = jnp.repeat(base.kept[i], plan.chunk, axis=0)
-        under, inside = batch_of(weight), batch_of(weight * kept)
-        return _Window(flux - under * base.mean[i], under, inside, base.total[i])
+        under = _weights(plan, cut, entries, i, row)
+        flux = cut(entries.flux[i, row])
+        stretch = (turn.first + jnp.arange(len(flux))) // plan.stretch
+        kept = jnp.take(base.kept[i], stretch - turn.first // plan.stretch + BEFORE, axis=0)
+        return _Window(flux - under * base.mean[i], under, under * kept, base.total[i])
 
     def shared_weights(row: jax.Array) -> _Window:
-        flux = batch_of(_window_of(plan, turn, levels.flux[i, row]))
-        under = batch_of(_window_of(plan, turn, levels.weight[row][:, None]))
-        total = jnp.sum(_window_of(plan, turn, levels.weight[turn.first_row][:, None]), 0)
-        return _Window(flux - under * base.mean[i], under, under, total)
+        under = cut(entries.weight[row][:, None])
+        window = _window_of(plan, turn, levels.stretches.weight[turn.level][:, None])
+        flux = cut(entries.flux[i, row])
+        return _Window(flux - under * base.mean[i], under, under, jnp.sum(window, 0))
 
     def search(window_of: Callable[[jax.Array], _Window]) -> tuple[Maps, jax.Array]:
         def trials(row: jax.Array) -> list[_Trial]:
@@ -378,9 +391,8 @@ def search_levels(
         ),
         ends=False,
     )
-    n_turns = len(turns(plan))
     nothing = none_found(plan.config.max_detections)
-    found = jax.tree.map(lambda a: jnp.zeros((n_turns, *a.shape), a.dtype), nothing)
+    found = jax.tree.map(lambda a: jnp.zeros((n_turns(plan), *a.shape), a.dtype), nothing)
     moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
 
     def one(number: jax.Array, carry: _TurnCarry) -> _TurnCarry:
@@ -389,7 +401,7 @@ def search_levels(
         # reach on past the batch.
         around = turn.first - BATCH + jnp.arange(2 * BATCH + plan.ring_widths[-1])
         row = jnp.arange(plan.ring_rows)[:, None] - turn.first_row
-        held = levels.weight[:, around % plan.ring_length] > 0
+        held = levels.entries.weight[:, around % plan.ring_length] > 0
         worth = jnp.any(held & (row >= 0) & (row < turn.n_rows))
 
         def search(carry: _TurnCarry) -> _TurnCarry:
@@ -408,5 +420,5 @@ def search_levels(
         return lax.cond(turn.due & worth, search, lambda c: c, carry)
 
     start = (levels.margins, levels.slow, found, moments)
-    margins, slow, found, moments = lax.fori_loop(0, n_turns, one, start)
+    margins, slow, found, moments = lax.fori_loop(0, n_turns(plan), one, start)
     return levels._replace(margins=margins, slow=slow), found, moments

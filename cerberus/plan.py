@@ -1,13 +1,14 @@
 """From a question to the trials that answer it, with the loss that is left.
 
 The DM grid is uniform in dispersion delay and the boxcar ladder is one ladder, both
-spaced so that a pulse between two trials loses at most ``max_loss`` on each axis:
+spaced so that a pulse between two trials loses at most L = ``max_loss`` on each axis, and
+less where finer trials cost little:
 
 * a top-hat of width w smeared by a delay error e keeps 1 - e / (4 w), so the step in
   delay across the band is 8 w L (half a sample for one-sample pulses, L = 1/16);
-* between neighbouring widths a < b the worst pulse keeps (a / b)^(1/4);
-* a boxcar started every D samples keeps 1 - D / (2 w), so D is w / 8 for L = 1/16 and
-  the data are decimated as the widths grow.
+* between neighbouring widths a < b the worst pulse keeps (a / b)^(1/4), 1 - 3/4 L here;
+* a boxcar started every D samples keeps 1 - D / (2 w), 1 - L / 2 here, so D is w / 16 for
+  L = 1/16 and the data are decimated as the widths grow.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from .config import SearchConfig
 from .kernels.boxcar import Rung
 from .kernels.dedisperse import DedispersionTree, build_tree
 
-WINDOW = 32
-"""Baseline window of a decimated level, in its narrowest boxcars."""
+BEFORE, AFTER = 32, 16
+"""Baseline window of a decimated level, in stretches of its narrowest boxcar: those before
+a batch, and those from its start on."""
 
 MOST_TRIALS = 1 << 16
 """DM trials that the code of a trial has room for."""
@@ -155,10 +157,23 @@ class SearchPlan:
 
     @property
     def ring_length(self) -> int:
-        """Entries that the ring holds: a window, and what a frame adds before a search."""
+        """Entries that the ring holds: those after the start of the oldest batch due."""
         # A frame's entries must not wrap around the end.
         step = max(BATCH, self.frame // 2)
-        return step * -(-(self.window + max(0, self.frame // 2 - BATCH)) // step)
+        return step * -(-(self.lag + self._waiting) // step)
+
+    @property
+    def n_stretches(self) -> int:
+        """Stretches that their ring holds: the window of the oldest batch due, and newer ones."""
+        step = max(1, self.frame // 2 // self.stretch)
+        newer = -(-self._waiting // self.stretch) + 1
+        return step * -(-(BEFORE + AFTER + newer) // step)
+
+    @property
+    def _waiting(self) -> int:
+        """Entries that follow the window of the oldest batch due, at most."""
+        # A level waits for half a batch, or for the other batches of a frame.
+        return max(BATCH // 2, self.frame // 2 - BATCH)
 
     @property
     def ring_widths(self) -> tuple[int, ...]:
@@ -166,21 +181,21 @@ class SearchPlan:
         return tuple(sorted({r.width for level in self.levels[1:] for r in level.rungs}))
 
     @property
-    def chunk(self) -> int:
+    def stretch(self) -> int:
         """Entries in a stretch of the baseline: the narrowest boxcar of a level."""
         return self.ring_widths[0] if self.ring_widths else 1
 
     @property
-    def window(self) -> int:
-        """Entries of the baseline window."""
-        return WINDOW * self.chunk
+    def lag(self) -> int:
+        """Entries from the start of a batch to the end of its baseline window."""
+        return AFTER * self.stretch
 
     @property
     def latency_samples(self) -> tuple[int, ...]:
         """Samples from the end of a pulse to its report, at most, for each level."""
         out = []
         for level in self.levels:
-            lag = self.window // 2 + 2 * BATCH if level.decimation > 1 else 0
+            lag = self.lag + 2 * BATCH if level.decimation > 1 else 0
             out.append(lag * level.decimation + self.max_delay + self.frame)
         return tuple(out)
 
@@ -191,7 +206,8 @@ class SearchPlan:
         # Five single numbers and six times eight for each pixel.
         per_pixel = (self.max_delay + self.reach) * self.n_channels + self.n_channels + 53
         flagged = 1.5 if config.pixel_weights else 1.0
-        per_pixel += int(self.ring_rows * self.ring_length * flagged)
+        summed = self.ring_rows * self.ring_length + (len(self.levels) - 1) * self.n_stretches
+        per_pixel += int(summed * flagged)
         per_pixel += sum(6 * self.peak_margin for _ in self.levels)
         return 4 * n * per_pixel
 
@@ -272,8 +288,8 @@ def width_ladder(max_width: int, max_loss: float) -> list[list[int]]:
     list of list of int
         Level k has entries of 2**k samples.
     """
-    ratio = (1 - max_loss) ** -4
-    first = 1 << math.ceil(math.log2(1 / (2 * max_loss)))
+    ratio = (1 - 0.75 * max_loss) ** -4
+    first = 1 << math.ceil(math.log2(1 / max_loss))
     octave = _octave(first, ratio)
     fine, width = [1], 1
     while fine[-1] < first:

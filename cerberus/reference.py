@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .calibration import MOST_SAMPLES
 from .kernels.boxcar import TIE
-from .levels import LEAST_CHUNKS, OUTLIER
-from .plan import BATCH, Level, SearchPlan
+from .levels import LEAST_STRETCHES, OUTLIER
+from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
 
 Array = NDArray[np.float64]
 
@@ -58,6 +59,7 @@ class _Statistics:
     channel_variance: Array
     pedestal: Array
     baseline: Array
+    slope: Array
     noise: Array
     flicker: Array
     alive: NDArray[np.bool_]
@@ -70,7 +72,8 @@ class _Statistics:
         eights = [{k: np.zeros((8, n_pixels)) for k in KEPT} for _ in range(2)]
         counts, pedestal = np.zeros(n_channels, int), np.zeros((n_channels, n_pixels))
         return _Statistics(
-            0, counts, counts * 0.0, pedestal, zeros, zeros, zeros, zeros > 0, eights[0], eights[1]
+            *(0, counts, counts * 0.0, pedestal, zeros, zeros, zeros, zeros, zeros > 0),
+            *eights,
         )
 
     @property
@@ -129,12 +132,12 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
     before = {k: (s.recent[k].copy(), s.kept[k].copy()) for k in s.recent}
 
     mean_level = _ratio(total.sum(0), weight.sum(0))
-    level = s.baseline + mean_level
     learns = update & (s.alive | has)
-    baseline = _robust(s, "level", level, fresh)
-    lost = has & (n >= 8) & _is_lost(s, baseline, weight.sum(0))
-    baseline = np.where(lost, _line_ahead(s), baseline)
-    baseline = np.where(learns, baseline, s.baseline)
+    average = _robust(s, "level", s.baseline + mean_level, fresh)
+    line, slope = _followed(s, average, _ratio(s.noise, weight.sum(0)))
+    follows = update & has
+    baseline = np.where(follows, line, s.baseline + s.slope * frame)
+    s.slope = np.where(follows, slope / frame, s.slope)
     shift = baseline - s.baseline
     quiet, common = _frame_variances(s, r, wc, variance * present)
     ceiling = 1 + 4 * np.sqrt(2 / frame) if n < 2 else np.inf
@@ -164,18 +167,21 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
         _learn_channels(s, variance, present)
 
 
-def _is_lost(s: _Statistics, baseline: Array, weight: Array) -> NDArray[np.bool_]:
-    """Whether eight frames lie six sigma of a frame's half error off the baseline."""
-    away = np.median(s.recent["level"], axis=0) - baseline
-    return away**2 > 36 * 0.25 * _ratio(s.noise, weight)
+def _followed(s: _Statistics, average: Array, variance: Array) -> tuple[Array, Array]:
+    """Level at the newest frame and slope a frame: of a line where the average is lost.
 
-
-def _line_ahead(s: _Statistics) -> Array:
-    """Level at the newest frame, of the line through two halves of the last eight frames."""
+    ``variance`` is that of a frame's mean; the line joins the halves of the last eight.
+    """
+    if s.n_frames < 8:
+        return average, 0 * average
     order = np.roll(s.recent["level"], -1 - s.n_frames % 8, axis=0)
-    slope = (order[4:].mean(0) - order[:4].mean(0)) / 4
-    recent = s.recent["level"]
-    return np.clip(np.median(order, axis=0) + 3.5 * slope, recent.min(0), recent.max(0))
+    middle, slope = np.median(order, axis=0), (order[4:].mean(0) - order[:4].mean(0)) / 4
+    lost = (middle - average) ** 2 > 36 * 0.25 * variance
+    line = middle + 3.5 * slope
+    held = np.clip(line, order.min(0), order.max(0))
+    steady = (line - held) ** 2 <= 9 * variance
+    level = np.where(lost, np.where(steady, line, held), average)
+    return level, np.where(lost & steady, slope, 0)
 
 
 def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tuple[Array, Array]:
@@ -231,10 +237,11 @@ class _Calibration:
         beams = max(1.0, min(1.13 * plan.config.beam_fwhm_px**2, plan.n_pixels))
         for i, rung in enumerate(level.rungs):
             n_times = searched[0].snr[i].shape[1]
-            n = min(max(1, n_times // rung.width), -(-4096 // plan.n_pixels))
+            n = min(max(1, n_times // rung.width), -(-MOST_SAMPLES // plan.n_pixels))
             times = n_times - 1 - rung.width * np.arange(n)
-            counted = sum(v.there[i][:, times].sum((1, 2)) for v in searched)
-            square = sum(np.minimum(v.snr[i][:, times] ** 2, 9).sum((1, 2)) for v in searched)
+            below = [np.where(v.there[i], v.snr[i], 0).clip(max=0)[:, times] for v in searched]
+            counted = sum((v < 0).sum((1, 2)) for v in below)
+            square = sum(np.minimum(v**2, 9).sum((1, 2)) for v in below)
             n_new = counted / beams
             rate = n_new / (512 + self.count[i] + n_new)
             ratio = _ratio(square, counted) / WINSOR_MOMENT
@@ -295,18 +302,23 @@ def _dedisperse(plan: SearchPlan, rec: _Recording, s: _Statistics, f: int) -> No
     """Sums along every delay, with the pedestal and weights that the frame has."""
     cw, shape = s.channel_weight, (len(plan.delays), plan.reach + plan.frame, plan.n_pixels)
     rec.z, rec.own, rec.shared = np.zeros(shape), np.zeros(shape), np.zeros(shape[:2])
+    ramp = np.zeros(shape)
     for j in range(shape[1]):
         for d, delays in enumerate(plan.delays):
             at = f * plan.frame - plan.reach + j - plan.max_delay + delays
             c = np.flatnonzero(at >= 0)
             shared = rec.w[at[c], c] * cw[c]
             own = shared[:, None] * rec.ok[at[c], c]
-            rec.z[d, j] = (np.where(own > 0, rec.x[at[c], c] - s.pedestal[c], 0) * own).sum(0)
+            time = at[c, None] - (f + 0.5) * plan.frame + 0.5
+            ramp[d, j] = (own * time).sum(0)
+            level = s.pedestal[c] + s.slope * time
+            rec.z[d, j] = (np.where(own > 0, rec.x[at[c], c] - level, 0) * own).sum(0)
             rec.shared[d, j] = shared.sum()
             rec.own[d, j] = own.sum(0)
     now = slice(f * plan.frame, (f + 1) * plan.frame)
     rec.weight[:, now] = rec.own[:, plan.reach :]
     rec.flux[:, now] = rec.z[:, plan.reach :] + rec.weight[:, now] * s.baseline
+    rec.flux[:, now] += ramp[:, plan.reach :] * s.slope
     # Each trial's samples in units of what noise the trial has.
     noise = np.sqrt(s.noise + s.flicker * plan.coherence[:, None])[:, None]
     rec.z = np.where(s.alive, _ratio(rec.z, noise + 0 * rec.z), 0)
@@ -324,10 +336,17 @@ def _full_rate(plan: SearchPlan, rec: _Recording, n: int, variance: list[Array])
             own = rec.own[:: rung.stride, under].sum(1)
             shared = rec.shared[:: rung.stride, under].sum(1)[:, None]
             filled = _ratio(shared, full + 0 * shared)
+            # What a narrower boxcar inside holds as well is that one's.
+            inside = np.zeros_like(shared)
+            if i:
+                w, rows = level.rungs[i - 1].width, slice(None, None, rung.stride)
+                ends = slice(under.start, under.start + w), slice(under.stop - w, under.stop)
+                inside = np.max([rec.shared[rows, e].sum(1) for e in ends], axis=0)[:, None]
             early = 1 - filled / ((n + 1) * frame)
             late = 1 + 1.3 * filled / (np.clip(n // 8, 1, 8) * 8 * frame)
             factor = early if n < 8 else late
             usable = (own > 1e-4 * shared) & (factor > 0.5)
+            usable &= shared > inside * (1 + 1e-5)
             spread = np.where(usable, own * factor * variance[i][:, None], 1)
             found.snr[i][:, j] = np.where(usable, total / np.sqrt(spread), 0)
             found.there[i][:, j] = usable & (total != 0)
@@ -342,11 +361,11 @@ def _lower_median(x: Array) -> float:
 def _window_baseline(
     sums: Array, weights: Array, noise: Array
 ) -> tuple[Array, NDArray[np.bool_], Array]:
-    """Mean of a window without outliers, the chunks kept, and their variance.
+    """Mean of a window without outliers, the stretches kept, and their variance.
 
     Parameters
     ----------
-    sums, weights : (chunk, pixel)
+    sums, weights : (stretch, pixel)
     noise : (pixel,)
     """
     mean, excess = np.zeros(len(noise)), np.zeros(len(noise))
@@ -362,65 +381,71 @@ def _window_baseline(
     return mean, kept, excess
 
 
-def _entries(level: Level, a: Array, first: int, window: int) -> Array:
-    """A window of entries of a level's rows; nothing lies before entry 0."""
-    n, rows = level.decimation, level.dm_rows
-    there = a[rows, max(first, 0) * n : max(first + window, 0) * n]
-    sums = there.reshape(len(rows), -1, n, a.shape[2]).sum(2)
-    return np.pad(sums, ((0, 0), (window - sums.shape[1], 0), (0, 0)))
+def _summed(a: Array, n: int, first: int, size: int) -> Array:
+    """Sums over ``n`` samples of (row, time, pixel); nothing lies outside the array."""
+    out = np.zeros((len(a), size, a.shape[2]))
+    for i in range(size):
+        out[:, i] = a[:, max(first + i, 0) * n : max(first + i + 1, 0) * n].sum(1)
+    return out
 
 
-def _due(plan: SearchPlan, level: Level, f: int) -> list[tuple[int, int]]:
-    """First entry of each batch due in frame ``f``, and of its window."""
+def _due(plan: SearchPlan, level: Level, f: int) -> list[int]:
+    """First entry of each batch due in frame ``f``."""
     period = max(1, BATCH * level.decimation // plan.frame)
     if (f + 1) % period != period // 2:
         return []
     n_entries = (f + 1) * plan.frame // level.decimation
     n_batches = max(1, plan.frame // level.decimation // BATCH)
     ends = [n_entries // BATCH * BATCH - BATCH * j for j in reversed(range(n_batches))]
-    # A ring of one window holds the newest entries; a longer one has the batch's own.
-    newest = n_entries if plan.ring_length == plan.window else None
-    return [(end - plan.window // 2, (newest or end) - plan.window) for end in ends]
+    return [end - plan.lag for end in ends]
 
 
 def _decimated(
-    plan: SearchPlan, k: int, rec: _Recording, variance: list[Array], turn: tuple[int, int, int]
+    plan: SearchPlan, k: int, rec: _Recording, variance: list[Array], turn: tuple[int, int]
 ) -> _Searched:
-    """Boxcars of level ``k`` that start in a batch.
-
-    ``turn`` is the frame, the first entry of the batch and the first of its window.
-    """
-    f, first, start = turn
-    level, n_pixels, chunk = plan.levels[k], plan.n_pixels, plan.chunk
-    flux, weight = (_entries(level, a, start, plan.window) for a in (rec.flux, rec.weight))
-    flux0, weight0 = (a[0].reshape(-1, chunk, n_pixels).sum(1) for a in (flux, weight))
+    """Boxcars of level ``k`` that start in a batch; ``turn`` is the frame and the first entry."""
+    f, first = turn
+    level, n_pixels, stretch = plan.levels[k], plan.n_pixels, plan.stretch
+    size = BATCH + plan.ring_widths[-1]
+    flux, weight = (
+        _summed(a[level.dm_rows], level.decimation, first, size) for a in (rec.flux, rec.weight)
+    )
+    start, samples = first // stretch - BEFORE, stretch * level.decimation
+    row = level.dm_rows[:1]
+    flux0, weight0 = (
+        _summed(a[row], samples, start, BEFORE + AFTER)[0] for a in (rec.flux, rec.weight)
+    )
     last = ((first + BATCH) * level.decimation - 1) // plan.frame
     noise = rec.noise[last] if last >= 0 else np.zeros(n_pixels)
     mean, kept, excess = _window_baseline(flux0, weight0, noise)
     total = (weight0 * kept).sum(0)
-    inside = np.repeat(kept | (weight0 <= 0), chunk, 0) * weight
+    inside = (kept | (weight0 <= 0))[(first + np.arange(size)) // stretch - start] * weight
 
     # Variance that the noise does not explain, for each sample, once it is more than chance.
-    n, samples = (weight0 > 0).sum(0), chunk * level.decimation
+    n = (weight0 > 0).sum(0)
     chance, own = np.sqrt(5.4 / np.maximum(n, 1)), (excess - 1) / samples
     # With too few stretches to tell, the two finer levels have to, if they are sure.
-    enough = n >= LEAST_CHUNKS
+    enough = n >= LEAST_STRETCHES
     carried = np.max([np.zeros(n_pixels), *rec.slow[max(1, k - 2) : k]], axis=0)
     slow = np.where(enough, np.where(excess > 1 + 5 * chance, own, 0), carried)
     rec.slow[k] = np.where(enough, np.where(excess > 1 + 6 * chance, own, 0), rec.slow[k])
     inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + slow * samples))
 
     found = _Searched.nothing(level, BATCH, n_pixels)
+    inner = plan.levels[0].rungs[-1].width // 2
     for i, rung in enumerate(level.rungs):
         for j in range(BATCH):
-            under = slice(first - start + j, first - start + j + rung.width)
+            under = slice(j, j + rung.width)
             w, o, a = (v[:: rung.stride, under].sum(1) for v in (weight, inside, flux))
-            usable = (w > 0) & (total - o >= w)
+            ends = slice(j, j + inner), slice(j + rung.width - inner, j + rung.width)
+            narrower = np.max([weight[:: rung.stride, e].sum(1) for e in ends], axis=0)
+            usable = (w > 0) & (total - o >= w) & (w > narrower * (1 + 1e-5))
             safe = np.where(total > 0, total, 1)
             spread = w * (1 - 2 * o / safe + w / safe) * variance[i][:, None]
             snr = np.where(usable, _ratio(a - w * mean, np.sqrt(np.maximum(spread, 0))), 0)
             found.snr[i][:, j] = snr * inverse
             found.there[i][:, j] = usable & (inverse > 0)
+        inner = rung.width
     return found
 
 
@@ -476,7 +501,7 @@ def search(plan: SearchPlan, data: Array, weights: Array) -> list[LevelMap]:
             _dedisperse(plan, rec, s, f)
             searched = [[_full_rate(plan, rec, n_before, calibrations[0].variance)]]
         for k, level in enumerate(plan.levels[1:], start=1):
-            turns = [(f, *turn) for turn in _due(plan, level, f)]
+            turns = [(f, first) for first in _due(plan, level, f)]
             if turns and not parts[k]:
                 starts[k] += turns[0][1] * level.decimation
             variance = calibrations[k].variance

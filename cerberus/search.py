@@ -7,12 +7,12 @@ on the blocks. Each frame is learned from, then searched:
 2. samples less the pedestal, weighted by inverse variance, are dedispersed and matched
    with the full-rate boxcars, tile by tile of pixels (``tiles``);
 3. sums for the decimated levels enter their rings (``levels``), with the baseline added
-   back: a wide boxcar is measured against a window centred on it, not against a running
+   back: a wide boxcar is measured against a window around it, not against a running
    baseline that has already followed the pulse;
 4. local maxima leave the device (``peaks``).
 
-Every decimated level is searched when the centre of its window has a full batch, so at
-most one besides the first is due in a frame.
+Decimated levels are searched by batches, once the window around one is complete. Levels
+whose batches are longer than a frame take turns: at most one of them is due in a frame.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def finish(
 
 def n_flush_frames(plan: SearchPlan) -> int:
     """Frames without data after which every sample has been reported."""
-    entries = (plan.window // 2 + 3 * BATCH) * plan.levels[-1].decimation if plan.ring_rows else 0
+    entries = (plan.lag + 3 * BATCH) * plan.levels[-1].decimation if plan.ring_rows else 0
     return -(-(max(entries, plan.peak_margin) + plan.max_delay) // plan.frame) + 2
 
 

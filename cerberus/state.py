@@ -69,17 +69,33 @@ class Margin(NamedTuple):
     flux: jax.Array
 
 
-class Levels(NamedTuple):
-    """The decimated levels, one after the other in one ring.
+class Ring(NamedTuple):
+    """Sums of consecutive samples, the newest in the place of the oldest.
 
     Attributes
     ----------
-    flux : (tile, row, entry, pixel) float32
+    flux : (tile, row, slot, pixel) float32
         Weighted sums of flux, the baseline included.
-    weight : (row, entry) float32
+    weight : (row, slot) float32
         Sums of weights of a pixel without flags of its own.
-    deficit : (tile, row, entry, pixel or 0) float16
+    deficit : (tile, row, slot, pixel or 0) float16
         What a pixel's own flags take off, as a fraction of ``weight``.
+    """
+
+    flux: jax.Array
+    weight: jax.Array
+    deficit: jax.Array
+
+
+class Levels(NamedTuple):
+    """The decimated levels, one after the other.
+
+    Attributes
+    ----------
+    entries : Ring
+        What boxcars are put together from: the rows of all levels.
+    stretches : Ring
+        What baselines are made of, the first row of each level summed further.
     noise : (level, tile, slot, pixel) float32
         The noise at the time of each batch in the ring.
     slow : (level, tile, pixel) float32
@@ -91,9 +107,8 @@ class Levels(NamedTuple):
         With a leading axis of levels.
     """
 
-    flux: jax.Array
-    weight: jax.Array
-    deficit: jax.Array
+    entries: Ring
+    stretches: Ring
     noise: jax.Array
     slow: jax.Array
     calibration: jax.Array
@@ -163,20 +178,26 @@ def _init_margin(plan: SearchPlan, *leading: int) -> Margin:
     )
 
 
+def _init_ring(plan: SearchPlan, n_rows: int, n_slots: int) -> Ring:
+    flags = plan.tile if plan.config.pixel_weights else 0
+    return Ring(
+        flux=jnp.zeros((plan.n_tiles, n_rows, n_slots, plan.tile), jnp.float32),
+        weight=jnp.zeros((n_rows, n_slots), jnp.float32),
+        deficit=jnp.zeros((plan.n_tiles, n_rows, n_slots, flags), jnp.float16),
+    )
+
+
 def _init_levels(plan: SearchPlan) -> Levels:
     decimated = plan.levels[1:]
-    flags = plan.tile if plan.config.pixel_weights else 0
     variance = np.full((plan.ring_rows, len(plan.ring_widths)), np.inf, np.float32)
     for level in decimated:
         for rung in level.rungs:
             rows = level.first_row + np.arange(len(level.dm_rows))[:: rung.stride]
             variance[rows, plan.ring_widths.index(rung.width)] = 1
-    ring = (plan.n_tiles, plan.ring_rows, plan.ring_length)
     slots = plan.ring_length // BATCH
     return Levels(
-        flux=jnp.zeros((*ring, plan.tile), jnp.float32),
-        weight=jnp.zeros(ring[1:], jnp.float32),
-        deficit=jnp.zeros((*ring, flags), jnp.float16),
+        entries=_init_ring(plan, plan.ring_rows, plan.ring_length),
+        stretches=_init_ring(plan, len(decimated), plan.n_stretches),
         noise=jnp.zeros((len(decimated), plan.n_tiles, slots, plan.tile), jnp.float32),
         slow=jnp.zeros((len(decimated), plan.n_tiles, plan.tile), jnp.float32),
         calibration=jnp.stack([jnp.asarray(variance), jnp.zeros(variance.shape)]),

@@ -17,7 +17,7 @@ from jax import lax
 
 from .calibration import Scored, second_moments
 from .kernels.baseline import Tracker
-from .kernels.boxcar import best_snr, boxcar_sums, locate_trial
+from .kernels.boxcar import best_snr, boxcar_sums, holds_more, locate_trial
 from .kernels.dedisperse import dedisperse
 from .learning import Learned, inverse_variance
 from .plan import SearchPlan
@@ -33,8 +33,8 @@ class FrameWeights(NamedTuple):
     ----------
     sample : (time, channel)
         Inverse variance of the samples of tail and frame.
-    entries : (entry, 1)
-        Dedispersed, as of :func:`entries_of`.
+    entries, ramp : (entry, 1)
+        Dedispersed, as of :func:`entries_of`, and times the time from the frame's middle.
     under : list of (n_rows, time, 1)
         Under every full-rate boxcar, rung by rung.
     scales : list of (n_rows, time, 1)
@@ -43,24 +43,26 @@ class FrameWeights(NamedTuple):
 
     sample: jax.Array
     entries: jax.Array
+    ramp: jax.Array
     under: list[jax.Array]
     scales: list[jax.Array]
 
 
-def _full_rate_sums(plan: SearchPlan, z: jax.Array) -> list[jax.Array]:
-    """Sums under the full-rate boxcars that end at each sample of the frame.
+def _ending_in_frame(plan: SearchPlan, sums: list[jax.Array]) -> list[jax.Array]:
+    """Full-rate boxcars that end at each sample of the frame, (n_rows, time, pixel).
 
     Parameters
     ----------
-    z : (dm, reach + time, pixel)
-
-    Returns
-    -------
-    list of (n_rows, time, pixel)
+    sums : list of (n_rows, start, pixel)
+        For each rung, from ``reach`` samples before the frame on.
     """
-    rungs, n = plan.levels[0].rungs, z.shape[1] - plan.reach
-    first = [plan.reach + 1 - r.width for r in rungs]
-    return [s[:, i : i + n] for i, s in zip(first, boxcar_sums(z, rungs), strict=True)]
+    first = [plan.reach + 1 - r.width for r in plan.levels[0].rungs]
+    return [s[:, i : i + plan.frame] for i, s in zip(first, sums, strict=True)]
+
+
+def _full_rate_sums(plan: SearchPlan, z: jax.Array) -> list[jax.Array]:
+    """Sums of (dm, reach + time, pixel) under the full-rate boxcars that end in the frame."""
+    return _ending_in_frame(plan, boxcar_sums(z, plan.levels[0].rungs))
 
 
 def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWeights:
@@ -74,12 +76,16 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
         lambda w: dedisperse(plan.tree, w.T[:, :, None], n_times),
         sample,
     )
-    under = _full_rate_sums(plan, trial)
-    bounds = np.cumsum([r.n_rows for r in plan.levels[0].rungs])
+    rungs = plan.levels[0].rungs
+    sums = boxcar_sums(trial, rungs)
+    more = holds_more(sums, [r.width for r in rungs])
+    under = _ending_in_frame(plan, sums)
+    holds = _ending_in_frame(plan, [sums[0] > 0, *more])
+    bounds = np.cumsum([r.n_rows for r in rungs])
     variances = jnp.split(state.calibration[0], bounds[:-1])
     n, scales = stats.n_frames, []
     full = jnp.maximum(jnp.max(trial[:, plan.reach :]), _TINY)
-    for total, variance in zip(under, variances, strict=True):
+    for total, variance, held in zip(under, variances, holds, strict=True):
         # Variance of a boxcar less its baseline: part of the mean for the first frames,
         # apart from it (and 1.3 times noisier than a mean) once medians are used.
         # Only the part of the boxcar that holds data counts.
@@ -87,11 +93,21 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
         early = 1 - width / ((n + 1.0) * plan.frame)
         late = 1 + 1.3 * width / (jnp.clip(n // 8, 1, 8) * 8.0 * plan.frame)
         factor = jnp.where(n < 8, early, late)
-        usable = (total > 0) & (factor > 0.5)
+        usable = held & (total > 0) & (factor > 0.5)
         spread = jnp.maximum(variance[:, None, None] * total * factor, _TINY)
         scales.append(jnp.where(usable, lax.rsqrt(spread), 0))
-    entries = entries_of(plan, trial[:, plan.reach :])
-    return FrameWeights(sample, entries, under, scales)
+    now = trial[:, plan.reach :]
+    # A trial's samples are those of its mean delay.
+    delay = jnp.asarray(plan.delays, sample.dtype) @ sample[-1] / jnp.maximum(full, _TINY)
+    time = _times(plan)[plan.reach : n_times] + delay[:, None]
+    ramp = entries_of(plan, now * time[:, :, None])
+    return FrameWeights(sample, entries_of(plan, now), ramp, under, scales)
+
+
+def _times(plan: SearchPlan) -> jax.Array:
+    """Times of the samples of tail and frame from the middle of the frame."""
+    first = (1 - plan.frame) / 2 - plan.max_delay - plan.reach
+    return first + jnp.arange(plan.max_delay + plan.reach + plan.frame, dtype=jnp.float32)
 
 
 class TileSums(NamedTuple):
@@ -147,7 +163,9 @@ def _search_tile(
     ok = jnp.isfinite(x) & (shared.sample > 0)[:, :, None]
 
     def dedispersed(_: None) -> jax.Array:
-        residual = jnp.where(ok, x - pixels.pedestal, 0) * shared.sample[:, :, None]
+        drift = _times(plan)[:, None] * pixels.slope
+        residual = jnp.where(ok, x - pixels.pedestal - drift[:, None], 0)
+        residual *= shared.sample[:, :, None]
         return dedisperse(plan.tree, residual.transpose(1, 0, 2), n_times, inverse)
 
     def nothing(_: None) -> jax.Array:
@@ -169,7 +187,8 @@ def _search_tile(
             Scored(total * scale, (scale > 0) & (total != 0), rung.width)
             for rung, total, scale in zip(rungs, sums, scales, strict=True)
         ]
-        flux = entries_of(plan, z[:, plan.reach :], noise) + weight * pixels.baseline
+        flux = entries_of(plan, z[:, plan.reach :], noise)
+        flux += weight * pixels.baseline + shared.ramp * pixels.slope
         return maps, TileSums(second_moments(plan, scored), flux, flux[:0])
 
     def plain(_: None) -> tuple[Maps, TileSums]:

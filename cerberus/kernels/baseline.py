@@ -29,8 +29,8 @@ class Tracker(NamedTuple):
     ----------
     pedestal : (channel, pixel) float32
         What is subtracted from each channel; its weighted mean is ``baseline``.
-    baseline : (pixel,) float32
-        Flux level.
+    baseline, slope : (pixel,) float32
+        Flux level in the middle of the frame, and its change a sample where it is followed.
     noise, flicker : (pixel,) float32
         Variance of a channel sum, relative to that of the weights, from noise that is
         independent between channels, and from what all channels share.
@@ -44,6 +44,7 @@ class Tracker(NamedTuple):
 
     pedestal: jax.Array
     baseline: jax.Array
+    slope: jax.Array
     noise: jax.Array
     flicker: jax.Array
     alive: jax.Array
@@ -184,8 +185,10 @@ def _frame_variances(m: FrameMoments, channel_weight: jax.Array) -> tuple[jax.Ar
 
 def _follow(
     baseline: jax.Array, recent: jax.Array, n: jax.Array, frame_variance: jax.Array
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array]:
     """The line through the last eight frames, where the baseline has lost the level.
+
+    Its value in the middle of the newest frame and its slope a frame, elsewhere 0.
 
     A source that drifts through the beam, or has come on, is off the long average by
     more than chance; then the short, noisier one serves the narrow boxcars better.
@@ -195,10 +198,14 @@ def _follow(
     newer = jnp.sum(jnp.where(age < 4, recent, 0), 0) / 4
     older = jnp.sum(jnp.where(age >= 4, recent, 0), 0) / 4
     lost = (middle - baseline) ** 2 > 36 * 0.25 * frame_variance
-    line = middle + 3.5 / 4 * (newer - older)
-    # A step is no slope: the line stays within what has been seen.
-    line = jnp.clip(line, jnp.min(recent, 0), jnp.max(recent, 0))
-    return jnp.where(lost & (n >= 8), line, baseline)
+    slope = (newer - older) / 4
+    # A step is no slope: the line stays within what has been seen, but for chance.
+    line = middle + 3.5 * slope
+    held = jnp.clip(line, jnp.min(recent, 0), jnp.max(recent, 0))
+    steady = (line - held) ** 2 <= 9 * frame_variance
+    lost &= n >= 8
+    line = jnp.where(steady, line, held)
+    return jnp.where(lost, line, baseline), jnp.where(lost & steady, slope, 0)
 
 
 class FrameFacts(NamedTuple):
@@ -222,6 +229,12 @@ class FrameFacts(NamedTuple):
     good: jax.Array
 
 
+def coast(old: Tracker, n_samples: int) -> Tracker:
+    """Tracker after a frame without data."""
+    shift = old.slope * n_samples
+    return old._replace(baseline=old.baseline + shift, pedestal=old.pedestal + shift[..., None, :])
+
+
 def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> Tracker:
     """Tracker after a frame.
 
@@ -242,8 +255,10 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
     recent, kept = _push(old.level_recent, old.level_kept, level, fresh, n_frames)
     baseline = _average(recent, kept, n_frames, 1.0)
     frame_variance = old.noise / jnp.maximum(m.weight, 1e-30)
-    baseline = jnp.where(has, _follow(baseline, recent, n_frames, frame_variance), baseline)
-    baseline = jnp.where(update & (old.alive | has), baseline, old.baseline)
+    line, slope = _follow(baseline, recent, n_frames, frame_variance)
+    learn, follow = update & (old.alive | has), update & has
+    baseline = jnp.where(follow, line, old.baseline + old.slope * n_samples)
+    slope = jnp.where(follow, slope / n_samples, old.slope)
     shift = baseline - old.baseline
 
     quiet, common = _frame_variances(m, channel_weight)
@@ -259,7 +274,6 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
     noise = (PRIOR_SAMPLES + seen * noise) / (PRIOR_SAMPLES + seen)
     flicker = _average(f_recent, f_kept, n_frames, 1.0)
     flicker = jnp.where(flicker > 6 * noise * jnp.sqrt(2 / seen), flicker, 0)
-    learn = update & (old.alive | has)
 
     # The shape of the spectrum follows slowly; its weighted mean is the baseline.
     rate = 1 / jnp.minimum(channel_count + 1, PEDESTAL_MEMORY)[:, None]
@@ -279,6 +293,7 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
     return Tracker(
         pedestal=pedestal,
         baseline=baseline,
+        slope=slope,
         noise=jnp.where(learn, noise, old.noise),
         flicker=jnp.where(learn, flicker, old.flicker),
         alive=old.alive | has,

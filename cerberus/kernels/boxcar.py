@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +77,33 @@ def boxcar_sums(z: jax.Array, rungs: Sequence[Rung]) -> list[jax.Array]:
             total = part if total is None else total + part
             covered += piece
         out.append(total)
+    return out
+
+
+def holds_more(weights: Sequence[jax.Array], widths: Sequence[int]) -> list[jax.Array]:
+    """Which boxcars hold data that no narrower one inside them does.
+
+    Next to a gap a boxcar reaches into nothing, and what it holds is that of a narrower one.
+
+    Parameters
+    ----------
+    weights : list of (row, start, pixel)
+        Sums of weights under boxcars of each width, from the same starts on; rows of
+        wider boxcars may be every second, fourth, ... of those of narrower ones.
+    widths : sequence of int
+        In ascending order.
+
+    Returns
+    -------
+    list of (row, start, pixel) bool
+        For all but the narrowest.
+    """
+    out = []
+    for (inner, a), (outer, b) in pairwise(zip(weights, widths, strict=True)):
+        rows, n = outer.shape[:2]
+        inner = inner[:: -(-inner.shape[0] // rows)]
+        inside = jnp.maximum(inner[:, :n], inner[:, b - a : b - a + n])
+        out.append(outer > inside * (1 + 1e-5))
     return out
 
 

@@ -250,13 +250,13 @@ LADDERS += [(1 / 32, 600), (0.02, 600), (0.2, 27)]
 
 @pytest.mark.parametrize(("max_loss", "max_width"), LADDERS)
 def test_ladders_fit_batch_and_window(max_loss, max_width):
-    """A batch, and what boxcars that start in it reach, lie in the later half of a window."""
+    """A batch, and what boxcars that start in it reach, lie in what has come of a window."""
     config = SearchConfig((1400.0,), 1.0, (99, 99), max_width_s=max_width, max_loss=max_loss)
     plan = make_plan(config)
     if plan.ring_rows:
-        assert BATCH + max(plan.ring_widths) - 1 <= plan.window // 2
-    assert plan.window % plan.chunk == 0
-    assert plan.window % BATCH == 0
+        assert BATCH + max(plan.ring_widths) - 1 <= plan.lag
+        assert plan.lag % BATCH == 0
+        assert plan.ring_length >= plan.lag
 
 
 def test_every_rung_covers_the_largest_dm_of_any_band():

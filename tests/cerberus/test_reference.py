@@ -70,6 +70,16 @@ def test_flags_of_single_pixels(image_plan, image_data, search, sizes):
     compare(image_plan, table, data, weights, tolerance=2e-3)
 
 
+def test_sources_that_drift_or_come_on(image_plan, image_data, search, sizes):
+    """Their baselines are followed by a line, or held where the level steps."""
+    data, weights = (a.copy() for a in image_data)
+    data[:, :, 1, 0] += np.linspace(0, 20, len(data))[:, None]
+    data[300:, :, 0, 2] += 15
+    data, weights = _cut(image_plan, data, weights)
+    table = search.blocks(image_plan, data, weights, sizes.equal(len(data), image_plan.frame))
+    compare(image_plan, table, data, weights, tolerance=2e-3)
+
+
 def _n(plan, data) -> int:
     return len(data) // plan.frame * plan.frame
 

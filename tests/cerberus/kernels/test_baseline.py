@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cerberus.kernels.baseline import FrameFacts, Tracker, frame_moments, track
+from cerberus.kernels.baseline import FrameFacts, Tracker, coast, frame_moments, track
 
 FRAME = 64
 VARIANCE = np.array([1.0, 4.0, 0.25])
@@ -148,10 +148,28 @@ def test_a_level_that_drifts_is_followed_without_delay():
     data, frames = noise(100), np.arange(100 * FRAME) / FRAME
     ramp = 0.1 * np.clip(np.minimum(frames - 20, 90 - frames), 0, None)
     data += ramp[:, None, None]
-    baseline = column(run(data), "baseline").mean(1)
+    trackers = run(data)
+    baseline, slope = (column(trackers, k).mean(1) for k in ("baseline", "slope"))
     middle = ramp.reshape(-1, FRAME).mean(1)
     rising = slice(32, 54)
     assert np.abs(baseline - middle)[rising].max() < 0.2
+    # Pixels whose drift is not told from chance have none.
+    assert np.all((slope[rising] > 0) & (slope[rising] < 1.2 * 0.1 / FRAME))
+
+
+def test_a_steep_drift_goes_on_through_frames_without_data():
+    data = noise(40)
+    data += 2 * np.arange(len(data))[:, None, None] / FRAME
+    seen = data.copy()
+    seen[34 * FRAME : 36 * FRAME] = np.nan
+    last = run(seen[: 36 * FRAME])[-1]
+    assert np.asarray(last.slope).mean() * FRAME == pytest.approx(2, rel=0.02)
+    assert np.asarray(last.baseline).mean() == pytest.approx(2 * 35.5, abs=0.3)
+    before = run(seen[: 34 * FRAME])[-1]
+    coasted = coast(coast(before, FRAME), FRAME)
+    for name in ("baseline", "slope", "pedestal"):
+        values = getattr(coasted, name), getattr(last, name)
+        np.testing.assert_allclose(*values, rtol=1e-5, err_msg=name)
 
 
 def test_a_pixel_that_appears_late_starts_from_its_own_first_frame():
