@@ -22,5 +22,10 @@ class InputError(Exception):
 
     def __init__(self, where: str, field: str, problem: str, remedy: str) -> None:
         self.where, self.field, self.problem, self.remedy = str(where), field, problem, remedy
-        text = f"{where}: {field}: {problem}; {remedy}"
-        super().__init__(" ".join(text.split()))
+        super().__init__(one_line(f"{where}: {field}: {problem}; {remedy}"))
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks, and with what no terminal should see escaped."""
+    words = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in words)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -112,6 +114,16 @@ def build(commands: Sequence[CommandRow] = COMMANDS) -> TyperGroup:
     return group
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
-    """Run ``slowburst`` on the process's arguments and exit with 0, 1 or 2."""
+    """Run ``slowburst`` on the process's arguments and exit with 0, 1 or 2.
+
+    A request to terminate (SIGTERM) is answered like Ctrl-C.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    # A date long ago or far ahead, where leap seconds are not known, is nothing to act upon.
+    warnings.filterwarnings("ignore", "ERFA function .* dubious year")
     sys.exit(run_guarded(build(), sys.argv[1:], PROGRAM))

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typer import Abort, TyperException
 from typer.core import TyperGroup
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, one_line
 
 DEBUG = "--debug"
 # What typer returns for Ctrl-C pressed inside a command.
@@ -69,7 +69,7 @@ def describe(error: BaseException) -> str:
             text = f"out of memory: {error}" if str(error) else "out of memory"
         case _:
             text = "interrupted"
-    return " ".join(text.split())
+    return one_line(text)
 
 
 def exit_code(error: BaseException) -> int:

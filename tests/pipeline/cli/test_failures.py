@@ -104,6 +104,29 @@ def test_a_missing_file_under_hdf5_is_named_shortly(tmp_path):
     assert describe(caught.value) == f"{path}: No such file or directory"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
+def test_a_request_to_terminate_is_answered_like_an_interrupt(repository):
+    script = (
+        "import os, signal, sys, types\n"
+        "from pipeline.cli import app\n"
+        "def fail(): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.modules['failing_of_test'] = types.SimpleNamespace(fail=fail)\n"
+        "group = app.build([app.CommandRow('fail', 'failing_of_test', 'Fail.')])\n"
+        "app.build = lambda: group\n"
+        "sys.argv[1:] = ['fail']\n"
+        "app.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=repository, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (1, "slowburst: error: interrupted\n")
+
+
+def test_a_message_holds_nothing_that_a_terminal_acts_upon():
+    error = InputError("a\x1b[2J.h5", "k\udcffy", "two\nlines", "mend\tit")
+    assert str(error) == r"a\x1b[2J.h5: k\udcffy: two lines; mend it"
+
+
 def test_the_process_exits_with_the_code(repository):
     script = "import sys; sys.argv[1:] = ['nothing']; from pipeline.cli import main; main()"
     done = subprocess.run(
