@@ -21,7 +21,7 @@ def open_recording(paths: Sequence[Path]) -> Reader:
     Formats are recognised by content. A folder, or several FITS files, is a series
     of snapshots; several cubes or filterbanks are one recording, in order of time,
     with gaps of weight 0 between them. In a folder files of no known format are
-    passed over.
+    passed over, unless they have the ending of those that are read: these are damaged.
 
     Parameters
     ----------
@@ -85,13 +85,23 @@ def _expand(paths: list[Path]) -> list[tuple[Path, str]]:
             if not found:
                 problem = f"none of its {len(inside)} files is of a known format"
                 raise InputError(str(path), "folder", problem, KNOWN)
+            endings = {p.suffix for p in found} - {""}
+            for damaged in (p for p in inside if p not in found and p.suffix in endings):
+                raise _unknown(damaged)
             files.update(found)
             continue
         kind = recognise(path)
         if kind is None:
-            raise InputError(str(path), "format", "is not recognised", KNOWN)
+            raise _unknown(path)
         files[path] = kind
     return list(files.items())
+
+
+def _unknown(path: Path) -> InputError:
+    if path.is_file() and path.stat().st_size == 0:
+        remedy = "copy the file again, or remove it"
+        return InputError(str(path), "file", "is empty (0 bytes)", remedy)
+    return InputError(str(path), "format", "is not recognised", KNOWN)
 
 
 def recognise(path: Path) -> str | None:

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from pipeline.block import Block, StreamHeader
 from pipeline.errors import InputError
 
+LARGEST_SAMPLE = 1e15
+"""Samples beyond it, of either sign, are rubbish: their squares overflow single precision."""
+
+_FREQ_MHZ = (1.0, 1e6)
+_TSAMP_S = (1e-12, 86400.0)
+
 
 class BaseReader(ABC):
     """Random access to a recording; subclasses say how samples are read.
@@ -51,8 +57,8 @@ class BaseReader(ABC):
         self.close()
 
 
-def flag_nonfinite(data: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn infinities into NaN in place and return the weights.
+def flag_unusable(data: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn infinities and what lies beyond `LARGEST_SAMPLE` into NaN; return the weights.
 
     Parameters
     ----------
@@ -62,28 +68,30 @@ def flag_nonfinite(data: NDArray[np.float32]) -> NDArray[np.float32]:
     Returns
     -------
     (time, channel) float32
-        1 where any pixel is finite, else 0.
+        1 where any pixel is usable, else 0.
     """
     weights = np.ones(data.shape[:2], np.float32)
-    with np.errstate(invalid="ignore", over="ignore"):
-        suspect = ~np.isfinite(data.sum(axis=(2, 3)))
-    for t, c in zip(*np.nonzero(suspect), strict=True):
+    # A comparison with NaN is false.
+    low, high = data.min(axis=(2, 3)), data.max(axis=(2, 3))
+    good = (low >= -LARGEST_SAMPLE) & (high <= LARGEST_SAMPLE)
+    for t, c in zip(*np.nonzero(~good), strict=True):
         plane = data[t, c]
-        finite = np.isfinite(plane)
-        plane[~finite] = np.nan
-        weights[t, c] = finite.any()
+        usable = np.abs(plane) <= LARGEST_SAMPLE
+        plane[~usable] = np.nan
+        weights[t, c] = usable.any()
     return weights
 
 
 def check_channels(freq_mhz: NDArray[np.float64], where: str, field: str) -> None:
-    """Raise InputError unless the channel centres are positive and strictly monotonic."""
+    """Raise InputError unless the channel centres are strictly monotonic, 1 MHz to 1 THz."""
     freq = np.asarray(freq_mhz)
     if freq.size == 0:
         raise InputError(where, field, "holds no channel", "write at least one channel")
-    if not np.all(np.isfinite(freq)) or np.any(freq <= 0):
-        bad = int(np.flatnonzero(~(np.isfinite(freq) & (freq > 0)))[0])
+    good = (freq >= _FREQ_MHZ[0]) & (freq <= _FREQ_MHZ[1])
+    if not good.all():
+        bad = int(np.flatnonzero(~good)[0])
         problem = f"channel {bad} is at {freq[bad]} MHz"
-        raise InputError(where, field, problem, "give channel centres in MHz, all above 0")
+        raise InputError(where, field, problem, "give channel centres in MHz, from 1 to 1e6")
     step = np.diff(freq)
     if np.any(step == 0) or len(np.unique(freq)) < len(freq):
         values, counts = np.unique(freq, return_counts=True)
@@ -96,10 +104,17 @@ def check_channels(freq_mhz: NDArray[np.float64], where: str, field: str) -> Non
 
 
 def check_tsamp(tsamp_s: float, where: str, field: str) -> None:
-    """Raise InputError unless the sampling interval is a positive number."""
-    if not (np.isfinite(tsamp_s) and tsamp_s > 0):
+    """Raise InputError unless the sampling interval is positive and a day at most."""
+    if not _TSAMP_S[0] <= tsamp_s <= _TSAMP_S[1]:
         problem = f"sampling interval is {tsamp_s} s"
-        raise InputError(where, field, problem, "give the sampling interval in seconds, above 0")
+        remedy = "give the sampling interval in seconds, above 0 and a day at most"
+        raise InputError(where, field, problem, remedy)
+
+
+def check_mjd(mjd: float, where: str, field: str, meaning: str) -> None:
+    """Raise InputError unless a date is one; ``meaning`` says of what."""
+    if not 0 <= mjd < 1e6:
+        raise InputError(where, field, f"is {mjd}", f"give the UTC MJD of {meaning}")
 
 
 def missing_block(

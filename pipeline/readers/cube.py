@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
-from pipeline.readers.base import BaseReader, check_channels, check_tsamp, flag_nonfinite
+from pipeline.readers.base import (
+    BaseReader,
+    check_channels,
+    check_mjd,
+    check_tsamp,
+    flag_unusable,
+)
 from pipeline.readers.wcs import parse_wcs_text, psf_fwhm_px
 
 FORMAT = "slowburst-cube/1"
@@ -45,7 +51,7 @@ class CubeReader(BaseReader):
         self._where = str(path)
         self._file = _open(self._where)
         try:
-            self.header = _read_header(self._file, self._where)
+            self.header = _read_whole_header(self._file, self._where)
             self._image: Any = self._file["image"]
             if self._image.compression is not None:
                 # else every block would unpack whole chunks again
@@ -65,7 +71,7 @@ class CubeReader(BaseReader):
             except (OSError, RuntimeError) as error:
                 problem = f"samples {start} to {stop} cannot be read ({error})"
                 raise InputError(self._where, "/image", problem, "copy the file again") from error
-        return data, flag_nonfinite(data)
+        return data, flag_unusable(data)
 
     def close(self) -> None:
         self._file.close()
@@ -79,6 +85,15 @@ def _open(where: str, cache_bytes: int = 0) -> h5py.File:
     except OSError as error:
         remedy = "copy the file again, or let its writer close it"
         raise InputError(where, "file", f"is no readable HDF5 ({error})", remedy) from error
+
+
+def _read_whole_header(file: h5py.File, where: str) -> StreamHeader:
+    try:
+        return _read_header(file, where)
+    except (OSError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        # HDF5 has a kind of its own for everything that can be damaged inside a file.
+        problem = f"cannot be read ({error})"
+        raise InputError(where, "header", problem, "copy the file again") from error
 
 
 def _read_header(file: h5py.File, where: str) -> StreamHeader:
@@ -98,9 +113,11 @@ def _read_header(file: h5py.File, where: str) -> StreamHeader:
     tsamp_s = _number(file, where, "tsamp_s")
     check_tsamp(tsamp_s, where, "tsamp_s")
     mjd0 = _number(file, where, "mjd0")
-    if not (np.isfinite(mjd0) and 0 <= mjd0 < 1e6):
-        raise InputError(where, "mjd0", f"is {mjd0}", "give the UTC MJD of the centre of sample 0")
+    check_mjd(mjd0, where, "mjd0", "the centre of sample 0")
     rest = _number(file, where, "mjd0_frac") if "mjd0_frac" in file.attrs else 0.0
+    if not abs(rest) < 1:
+        problem = f"is {rest} days"
+        raise InputError(where, "mjd0_frac", problem, "give what mjd0 lacks, or leave it out")
     psf = _read_psf(file, where)
     return StreamHeader(
         source=where,
@@ -160,4 +177,9 @@ def _text(file: h5py.File, where: str, name: str) -> str:
         return value.decode("utf-8", "replace")
     if not isinstance(value, str):
         raise InputError(where, name, f"is {value!r}, not a text", _LAYOUT)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        # h5py lets through what is no UTF-8; nothing could be written with it.
+        raise InputError(where, name, f"is {value!r}, not UTF-8", _LAYOUT) from error
     return value

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
-from pipeline.readers.base import BaseReader
+from pipeline.readers.base import LARGEST_SAMPLE, BaseReader
 from pipeline.readers.filterbank_header import read_header
 from pipeline.readers.quality import channel_mask
 
@@ -78,9 +78,6 @@ class FilterbankReader(BaseReader):
         self._sample_bits = n_channels * info.n_ifs * info.n_bits
         size = os.fstat(self._file.fileno()).st_size - info.n_bytes
         n_samples = 8 * size // self._sample_bits
-        if n_samples == 0:
-            problem = f"{size} bytes of data, less than one sample"
-            raise InputError(self._where, "data", problem, "copy the file again")
         first = Time(float(info.values["tstart"]), format="mjd", scale="utc")
         self.header = StreamHeader(
             source=self._where,
@@ -99,7 +96,7 @@ class FilterbankReader(BaseReader):
             data += values[:, 1].astype(np.float32)
         weights = np.broadcast_to(self.channel_weights, data.shape).copy()
         if self.info.n_bits == 32:
-            bad = ~np.isfinite(data)
+            bad = ~(np.abs(data) <= LARGEST_SAMPLE)
             data[bad] = np.nan
             weights[bad] = 0
         return data[:, :, None, None], weights

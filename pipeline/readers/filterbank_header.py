@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.readers.base import check_channels, check_tsamp
+from pipeline.readers.base import check_channels, check_mjd, check_tsamp
 
 START, END = "HEADER_START", "HEADER_END"
 _KINDS: dict[str, str] = {
@@ -97,7 +98,7 @@ def read_header(file: BinaryIO, where: str) -> FilterbankHeader:
     Raises
     ------
     InputError
-        Not a filterbank, unknown key, missing key, or an impossible value.
+        Not a filterbank, unknown key, missing key, an impossible value, or no whole sample.
     """
     if _read_text(file, where, "start") != START:
         raise InputError(where, "header", "does not begin with HEADER_START", _WRONG)
@@ -123,8 +124,10 @@ def read_header(file: BinaryIO, where: str) -> FilterbankHeader:
         else:
             values[key] = number
     _check(values, where)
-    freq = _frequencies(values, table, where)
-    return FilterbankHeader(values, freq, file.tell())
+    n_bytes = file.tell()
+    # Before anything is made as long as nchans says.
+    _check_size(values, file.seek(0, os.SEEK_END) - n_bytes, where)
+    return FilterbankHeader(values, _frequencies(values, table, where), n_bytes)
 
 
 def _check(values: dict[str, float | int | str], where: str) -> None:
@@ -141,10 +144,14 @@ def _check(values: dict[str, float | int | str], where: str) -> None:
         if int(values.get(key, 1)) < 1:
             raise InputError(where, key, f"is {values[key]}", "correct the header: at least 1")
     check_tsamp(float(values["tsamp"]), where, "tsamp")
-    tstart = float(values["tstart"])
-    if not (np.isfinite(tstart) and 0 <= tstart < 1e6):
-        remedy = "correct the header: the MJD (UTC) of the start of the first sample"
-        raise InputError(where, "tstart", f"is {tstart}", remedy)
+    check_mjd(float(values["tstart"]), where, "tstart", "the start of the first sample")
+
+
+def _check_size(values: dict[str, float | int | str], size: int, where: str) -> None:
+    n_channels, n_ifs, n_bits = (int(values.get(k, 1)) for k in ("nchans", "nifs", "nbits"))
+    if 8 * size < n_channels * n_ifs * n_bits:
+        problem = f"{size} bytes of data, less than one sample of {n_channels} channels"
+        raise InputError(where, "data", problem, "copy the file again")
 
 
 def _frequencies(
@@ -162,8 +169,8 @@ def _frequencies(
         if key not in values:
             raise InputError(where, key, "is missing from the header", _WRONG)
     foff = float(values["foff"])
-    if foff == 0 and n > 1:
-        problem = "is 0: all channels at one frequency"
+    if not np.isfinite(foff) or (foff == 0 and n > 1):
+        problem = "is 0: all channels at one frequency" if foff == 0 else f"is {foff}"
         raise InputError(where, "foff", problem, "correct the header: channel spacing in MHz")
     freq = float(values["fch1"]) + foff * np.arange(n, dtype=np.float64)
     check_channels(freq, where, "fch1")

@@ -22,6 +22,7 @@ flagged) have weight 0.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,11 +30,13 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 from astropy.time import Time
+from astropy.utils.exceptions import AstropyWarning
+from astropy.wcs import WCS
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
-from pipeline.readers.base import BaseReader, flag_nonfinite
+from pipeline.readers.base import BaseReader, check_channels, check_tsamp, flag_unusable
 from pipeline.readers.fits_cards import COPY
 from pipeline.readers.fits_grid import TimeGrid, time_grid
 from pipeline.readers.fits_header import STOKES_I, Snapshot, scan_snapshot
@@ -65,12 +68,13 @@ class FitsSeriesReader(BaseReader):
         freq = _channels(snapshots)
         grid = time_grid(snapshots)
         self._planes = _index(snapshots, freq, grid)
-        with fits.open(first.path, memmap=True) as hdus:
-            wcs = celestial_wcs(hdus[0].header, str(first.path), "WCS")  # type: ignore[union-attr]
-            beam_deg = _beam_deg(snapshots, hdus)
+        where = str(first.path)
+        check_channels(freq, where, "FREQ")
+        check_tsamp(grid.tsamp_s, where, "DATE-OBS")
+        wcs, beam_deg = _sky(first, snapshots)
         beam_px = beam_deg / pixel_scale_deg(wcs)
         self.header = StreamHeader(
-            source=str(first.path),
+            source=where,
             freq_mhz=freq,
             tsamp_s=grid.tsamp_s,
             start=Time(*grid.start, format="mjd", scale="utc"),
@@ -89,7 +93,7 @@ class FitsSeriesReader(BaseReader):
                 found = self._planes.get((t, c))
                 if found is not None and not found[0].empty:
                     data[t - start, c] = read_plane(*found)
-        return data, flag_nonfinite(data)
+        return data, flag_unusable(data)
 
     def close(self) -> None:
         """Nothing is held open between reads."""
@@ -128,9 +132,10 @@ def read_plane(snapshot: Snapshot, plane: int) -> NDArray[np.float32]:
         raise InputError(str(snapshot.path), "data", problem, COPY) from error
     if stored.size < count:
         raise InputError(str(snapshot.path), "data", "is truncated", COPY)
-    image = stored.astype(np.float32)
-    if (snapshot.scale, snapshot.zero) != (1.0, 0.0):
-        image = (stored * snapshot.scale + snapshot.zero).astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        image = stored.astype(np.float32)
+        if (snapshot.scale, snapshot.zero) != (1.0, 0.0):
+            image = (stored * snapshot.scale + snapshot.zero).astype(np.float32)
     if snapshot.blank is not None:
         image[stored == snapshot.blank] = np.nan
     if not image.any():
@@ -209,6 +214,20 @@ def _index(
                 raise InputError(str(snapshot.path), "DATE-OBS", problem, "give one image for each")
             index[key] = (snapshot, plane)
     return index
+
+
+def _sky(first: Snapshot, snapshots: list[Snapshot]) -> tuple[WCS, float]:
+    """WCS of the images, and their beam in degrees."""
+    where = str(first.path)
+    try:
+        with warnings.catch_warnings():
+            # what astropy repaired is no news; what it could not is an error
+            warnings.simplefilter("ignore", AstropyWarning)
+            with fits.open(first.path, memmap=True) as hdus:
+                wcs = celestial_wcs(hdus[0].header, where, "WCS")  # type: ignore[union-attr]
+                return wcs, _beam_deg(snapshots, hdus)
+    except (OSError, KeyError, IndexError, TypeError, ValueError, fits.VerifyError) as error:
+        raise InputError(where, "header", f"cannot be read ({error})", COPY) from error
 
 
 def _beam_deg(snapshots: list[Snapshot], hdus: fits.HDUList) -> float:

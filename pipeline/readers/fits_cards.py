@@ -15,6 +15,7 @@ import numpy as np
 from astropy.time import Time
 
 from pipeline.errors import InputError
+from pipeline.readers.base import check_mjd, check_tsamp
 
 NOT_IMAGE = "give images with axes RA, DEC and optionally STOKES and FREQ"
 COPY = "copy the file again, or delete it: a missing snapshot is a gap of weight 0"
@@ -93,7 +94,7 @@ def interval_centre(cards: Cards, where: str) -> tuple[float, float]:
     if start is None:
         remedy = "write DATE-OBS, the UTC start of the snapshot"
         raise InputError(where, "DATE-OBS", "the time is missing", remedy)
-    duration_s = interval_length(cards)
+    duration_s = interval_length(cards, where)
     if np.isfinite(duration_s):
         start = start[0], start[1] + duration_s / 2 / 86400
     return start
@@ -106,7 +107,9 @@ def _time(cards: Cards, where: str, which: str) -> tuple[float, float] | None:
     if scale not in _SCALES:
         raise InputError(where, "TIMESYS", f"is {scale!r}", f"use one of {', '.join(_SCALES)}")
     if mjd in cards and "T" not in date:
-        return _day_and_fraction(Time(cards.number(mjd), format="mjd", scale=scale))
+        value = cards.number(mjd)
+        check_mjd(value, where, mjd, "the snapshot")
+        return _day_and_fraction(Time(value, format="mjd", scale=scale))
     if not date:
         return None
     plain = _ISO.fullmatch(date)
@@ -122,6 +125,8 @@ def _time(cards: Cards, where: str, which: str) -> tuple[float, float] | None:
 def _from_iso(found: re.Match[str]) -> tuple[float, float]:
     """Quick way for the usual form: astropy's takes longer than the rest of the scan."""
     year, month, day, hour, minute = (int(g) for g in found.groups()[:5])
+    if hour > 23 or minute > 59 or float(found[6]) >= 61:
+        raise ValueError("no time of day")
     day = datetime.date(year, month, day).toordinal() - _MJD_ORDINAL
     return float(day), (hour * 60 + minute + float(found[6]) / 60) / 1440
 
@@ -132,10 +137,11 @@ def _day_and_fraction(time: Time) -> tuple[float, float]:
     return float(day), float((time.jd1 - 2400000.5 - day) + time.jd2)
 
 
-def interval_length(cards: Cards) -> float:
+def interval_length(cards: Cards, where: str) -> float:
     """TELAPSE, EXPTIME or XPOSURE in seconds; NaN when none is given."""
     for key in ("TELAPSE", "EXPTIME", "XPOSURE"):
         value = cards.number(key, np.nan)
         if np.isfinite(value) and value > 0:
+            check_tsamp(value, where, key)
             return value
     return np.nan

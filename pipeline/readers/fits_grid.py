@@ -18,6 +18,7 @@ _MAX_REFINEMENT = 0.1
 _NAME_RESOLUTION_S = 0.06
 _INTERVAL = re.compile(r"-t(\d{4,})-")
 _DAY_S = 86400.0
+_MAX_GAP_S = _DAY_S
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def time_grid(snapshots: Sequence[Snapshot]) -> TimeGrid:
     Raises
     ------
     InputError
-        The times fit no regular grid, or there is one time and no duration.
+        The times fit no regular grid, two of them are more than a day apart, or there is
+        one time and no duration.
     """
     day = snapshots[0].time[0]
     seconds = np.array([(s.time[0] - day + s.time[1]) * _DAY_S for s in snapshots])
@@ -65,6 +67,7 @@ def time_grid(snapshots: Sequence[Snapshot]) -> TimeGrid:
         fitted = _fit(samples, seconds, resolution_s)
         if fitted is not None:
             start_s, tsamp_s = fitted
+            _check_gaps(snapshots, samples, tsamp_s)
             return TimeGrid((day, start_s / _DAY_S), tsamp_s, int(samples.max()) + 1, samples)
     return _single_or_error(snapshots, seconds, day)
 
@@ -120,6 +123,16 @@ def _fit(
     if tsamp_s <= 0 or off.max() > max(_MAX_OFF_GRID * tsamp_s, resolution_s):
         return None
     return float(start_s), float(tsamp_s)
+
+
+def _check_gaps(snapshots: Sequence[Snapshot], samples: NDArray[np.int64], tsamp_s: float) -> None:
+    order = np.argsort(samples, kind="stable")
+    gaps = np.diff(samples[order])
+    if gaps.max(initial=0) * tsamp_s > _MAX_GAP_S:
+        i = int(gaps.argmax())
+        late, early = snapshots[order[i + 1]].path, snapshots[order[i]].path
+        problem = f"is more than a day after {early.name}"
+        raise InputError(str(late), "DATE-OBS", problem, "search each day by itself")
 
 
 def _single_or_error(

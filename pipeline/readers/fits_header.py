@@ -106,8 +106,8 @@ def scan_snapshot(path: Path) -> Snapshot:
         plane_numbers=planes,
         stokes=stokes,
         time=interval_centre(cards, where),
-        duration_s=interval_length(cards),
-        geometry=_geometry(cards),
+        duration_s=interval_length(cards, where),
+        geometry=_geometry(cards, where),
         beam_deg=_beam(cards),
         bunit=cards.text("BUNIT"),
         empty=cards.number("WSCNVIS", 1.0) == 0 or cards.number("WSCVWSUM", 1.0) == 0,
@@ -165,11 +165,14 @@ def _frequencies(cards: Cards, where: str, axis: int, n: int) -> tuple[float, ..
     return freq
 
 
-def _geometry(cards: Cards) -> dict[str, float | str]:
+def _geometry(cards: Cards, where: str) -> dict[str, float | str]:
     keys = ("CRVAL", "CRPIX", "CDELT", "CROTA")
     numbers = {f"{k}{i}": cards.number(f"{k}{i}", 0.0) for i in (1, 2) for k in keys}
     matrix = {f"{m}{i}_{j}": cards.number(f"{m}{i}_{j}", float(m == "PC" and i == j))
               for m in ("PC", "CD") for i in (1, 2) for j in (1, 2)}  # fmt: skip
+    for key, value in {**numbers, **matrix}.items():
+        if not np.isfinite(value):
+            raise InputError(where, key, f"is {value}", "correct the FITS header")
     texts = {k: cards.text(k) for k in ("CTYPE1", "CTYPE2", "RADESYS")}
     return {**numbers, **matrix, **texts}
 

@@ -32,7 +32,7 @@ def celestial_wcs(header: fits.Header, where: str, field: str) -> WCS:
             # what astropy repaired is no news; what it could not is an error below
             warnings.simplefilter("ignore", AstropyWarning)
             wcs = WCS(header, fix=True).celestial
-    except (ValueError, MemoryError, KeyError) as error:
+    except (ValueError, MemoryError, KeyError, fits.VerifyError) as error:
         raise InputError(where, field, f"is no valid WCS ({error})", _REMEDY) from error
     if wcs.naxis != 2 or not wcs.has_celestial:
         raise InputError(where, field, "has no pair of celestial axes", _REMEDY)

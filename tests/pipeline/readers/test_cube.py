@@ -50,6 +50,7 @@ def raw_cube(path, image=SMALL, **changes):
         "tsamp_s": 0.134,
         "wcs": WCS_TEXT,
         "bunit": "Jy/beam",
+        "mjd0_frac": None,
     }
     with h5py.File(path, "w") as file:
         for name, value in datasets.items():
@@ -106,11 +107,13 @@ def test_nan_and_infinity_are_flags(tmp_path):
     image[0, 1] = np.nan
     image[1, 0, 0, 0] = np.inf
     image[2, 1, 1, 1] = np.nan
+    # Opposite signs hide each other in a sum.
+    image[2, 0, 0] = 1e30, -1e30
     with CubeReader(raw_cube(tmp_path / "a.h5", image)) as reader:
         block = reader.read(0, 3)
     np.testing.assert_array_equal(block.weights, [[1, 0], [1, 1], [1, 1]])
-    assert np.isnan(block.data).sum() == 4 + 1 + 1
-    assert not np.isinf(block.data).any()
+    assert np.isnan(block.data).sum() == 4 + 1 + 1 + 2
+    assert np.nanmax(np.abs(block.data)) == 1
 
 
 def test_compressed_cubes(tmp_path):
@@ -140,7 +143,12 @@ def test_nan_only_is_legal(tmp_path):
         ({"tsamp_s": 0.0}, "tsamp_s", "above 0"),
         ({"tsamp_s": np.nan}, "tsamp_s", "above 0"),
         ({"tsamp_s": "fast"}, "tsamp_s", "not one number"),
+        ({"tsamp_s": 1e300}, "tsamp_s", "a day at most"),
         ({"mjd0": np.inf}, "mjd0", "is inf"),
+        ({"mjd0_frac": np.nan}, "mjd0_frac", "is nan days"),
+        ({"mjd0_frac": np.inf}, "mjd0_frac", "is inf days"),
+        ({"mjd0_frac": 5.0}, "mjd0_frac", "is 5.0 days"),
+        ({"bunit": b"\xff\xfe"}, "bunit", "not UTF-8"),
         ({"bunit": 3}, "bunit", "not a text"),
         ({"image": None}, "/image", "missing"),
         ({"freq_mhz": None}, "/freq_mhz", "missing"),
@@ -151,8 +159,11 @@ def test_nan_only_is_legal(tmp_path):
         ({"freq_mhz": np.array([1400.0, 1400.0])}, "/freq_mhz", "duplicated channel at 1400"),
         ({"freq_mhz": np.array([1400.0, -1.0])}, "/freq_mhz", "channel 1 is at -1.0"),
         ({"freq_mhz": np.array([1400.0, np.nan])}, "/freq_mhz", "channel 1 is at nan"),
+        ({"freq_mhz": np.array([1.4e9, 1.3e9])}, "/freq_mhz", "centres in MHz"),
+        ({"freq_mhz": np.array([1.4e-300, 1.3e-300])}, "/freq_mhz", "centres in MHz"),
         ({"psf": np.zeros((3, 3), np.float32)}, "/psf", "positive peak"),
         ({"wcs": "nonsense"}, "wcs", "celestial"),
+        ({"wcs": WCS_TEXT.replace("\n", " " * 50) + "\n"}, "wcs", "no valid WCS"),
         ({"wcs": WCS_TEXT.replace("RA---SIN", "GLON-SIN").replace("DEC-", "GLAT")}, "wcs", "ICRS"),
     ],
 )
@@ -163,6 +174,14 @@ def test_what_is_wrong_is_named(tmp_path, changes, field, says):
     assert caught.value.field == field
     assert says in str(caught.value)
     assert str(caught.value).startswith(str(path))
+
+
+def test_a_damaged_link_is_an_error_that_names_the_file(tmp_path):
+    path = raw_cube(tmp_path / "bad.h5", None)
+    with h5py.File(path, "a") as file:
+        file["image"] = h5py.SoftLink("/image")
+    with pytest.raises(InputError, match=r"bad\.h5: header: cannot be read .*copy the file again"):
+        CubeReader(path)
 
 
 def test_unsorted_channels(tmp_path):

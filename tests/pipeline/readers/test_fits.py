@@ -105,6 +105,43 @@ def test_a_gap_of_whole_intervals(tmp_path):
     assert reader.read(0, 9).weights[:, 0].tolist() == [1, 1, 1, 0, 0, 0, 0, 1, 1]
 
 
+def test_snapshots_more_than_a_day_apart_are_no_recording(tmp_path):
+    paths = []
+    for t in (0, 1, 2, 3, 86420):
+        paths.append(snapshot(tmp_path / f"{t}.fits", image_of(0, 0), when=at(t * 1.0)))
+    with pytest.raises(
+        InputError, match=r"86420\.fits: DATE-OBS: is more than a day after 3\.fits"
+    ):
+        FitsSeriesReader(paths)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"DATE-OBS": "2024-01-02T25:61:00"}, "DATE-OBS"),
+        ({"DATE-OBS": "2024-01-02", "MJD-OBS": "nan"}, "MJD-OBS"),
+        ({"DATE-OBS": "2024-01-02", "MJD-OBS": 1e300}, "MJD-OBS"),
+        ({"EXPTIME": 1e30}, "EXPTIME"),
+        ({"CDELT1": "nan"}, "CDELT1"),
+    ],
+)
+def test_numbers_that_cannot_be_are_named(tmp_path, changes, field):
+    paths = [snapshot(tmp_path / f"{t}.fits", image_of(t, 0), when=at(t)) for t in (1, 2)]
+    paths.append(snapshot(tmp_path / "0.fits", image_of(0, 0), when=at(0), **changes))
+    with pytest.raises(InputError) as caught:
+        FitsSeriesReader(paths)
+    assert (caught.value.where, caught.value.field) == (str(paths[-1]), field)
+
+
+def test_a_damaged_header_is_an_error_that_names_the_file(tmp_path):
+    paths = [snapshot(tmp_path / f"{t}.fits", image_of(t, 0), when=at(t)) for t in range(2)]
+    raw = bytearray(paths[0].read_bytes())
+    raw[10:30] = b" " * 20
+    paths[0].write_bytes(raw)
+    with pytest.raises(InputError, match=r"0\.fits: header: cannot be read"):
+        FitsSeriesReader(paths)
+
+
 @pytest.mark.parametrize("order", [("FREQ", "STOKES"), ("STOKES", "FREQ")])
 def test_many_channels_and_polarisations_in_a_file(tmp_path, order):
     """CASA exports: planes of STOKES (I, Q) and FREQ, in either order."""

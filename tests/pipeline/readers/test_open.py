@@ -75,6 +75,15 @@ def test_a_folder_is_a_series(tmp_path):
         assert reader.header.n_samples == 4
 
 
+@pytest.mark.parametrize("content", [b"", b"SIMP"])
+def test_a_damaged_file_of_a_series_is_no_gap(tmp_path, content):
+    for i in range(4):
+        fits_image(tmp_path / f"c{i}.fits", i)
+    (tmp_path / "c2.fits").write_bytes(content)
+    with pytest.raises(InputError, match=r"c2\.fits: (file: is empty|format: is not recognised)"):
+        open_recording([tmp_path])
+
+
 def test_consecutive_cubes_are_one_recording_with_gaps(tmp_path):
     paths = [cube(tmp_path / f"{i}.h5", i, n) for i, n in ((9, 4), (0, 5), (5, 1))]
     with open_recording(paths) as reader:
