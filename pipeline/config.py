@@ -145,8 +145,8 @@ def _convert_scalar(value: Any, hint: Any, where: str, key: str) -> Any:
     if hint is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if math.isnan(value):
-            raise InputError(where, key, "is NaN", "give a number")
+        if not math.isfinite(value):
+            raise InputError(where, key, f"is {value}", "give a finite number")
         return float(value)
     if hint is str and isinstance(value, str):
         return value

@@ -16,14 +16,21 @@ import numpy as np
 
 from pipeline.config import ConfigProblem
 
+_MOST_SAMPLES, _BRIGHTEST, _STEEPEST = 1e9, 1e12, 100.0
+
 
 def _require(good: bool, name: str, problem: str, remedy: str) -> None:
     if not good:
         raise ConfigProblem(name, problem, remedy)
 
 
-def _require_positive(name: str, value: float) -> None:
-    _require(np.isfinite(value) and value > 0, name, f"is {value}", "give a number above 0")
+def _require_positive(name: str, value: float, most: float = 1e12) -> None:
+    remedy = f"give a number above 0 and up to {most:g}"
+    _require(0 < value <= most, name, f"is {value}", remedy)
+
+
+def _require_within(name: str, value: float, most: float) -> None:
+    _require(abs(value) <= most, name, f"is {value}", f"give {-most:g} to {most:g}")
 
 
 def _check_place(x: float | None, y: float | None, ra: float | None, dec: float | None) -> None:
@@ -58,11 +65,16 @@ class Recording:
 
     def __post_init__(self) -> None:
         _require_positive("duration_s", self.duration_s)
-        _require_positive("tsamp_s", self.tsamp_s)
+        _require_positive("tsamp_s", self.tsamp_s, 86400.0)
+        n = self.duration_s / self.tsamp_s
+        remedy = f"give up to {_MOST_SAMPLES:.0e} samples"
+        _require(n <= _MOST_SAMPLES, "duration_s", f"is {n:.3g} samples", remedy)
         _require(0 <= self.mjd0 < 1e6, "mjd0", f"is {self.mjd0}", "give a UTC MJD")
-        plain = self.name != "" and "/" not in self.name and not self.name.startswith(".")
+        plain = "/" not in self.name and not self.name.startswith(".") and self.name.isprintable()
+        plain = plain and 0 < len(self.name.encode()) <= 200
         _require(plain, "name", f"is {self.name!r}", "give a plain file name")
-        _require(self.seed >= 0, "seed", f"is {self.seed}", "give a seed from 0 up")
+        good = 0 <= self.seed < 1 << 63
+        _require(good, "seed", f"is {self.seed}", "give a seed from 0 up, below 2**63")
 
     @property
     def n_samples(self) -> int:
@@ -78,9 +90,10 @@ class Band:
     n_channels: int = 16
 
     def __post_init__(self) -> None:
-        _require_positive("first_mhz", self.first_mhz)
-        _require_positive("last_mhz", self.last_mhz)
-        _require_positive("n_channels", self.n_channels)
+        for name in ("first_mhz", "last_mhz"):
+            good = 1 <= getattr(self, name) <= 1e6
+            _require(good, name, f"is {getattr(self, name)}", "give 1 to 1e6 MHz")
+        _require_positive("n_channels", self.n_channels, 1 << 16)
         distinct = self.n_channels == 1 or self.first_mhz != self.last_mhz
         _require(distinct, "last_mhz", "equals first_mhz", "give the centre of the last channel")
 
@@ -96,8 +109,10 @@ class Image:
     bunit: str = "Jy/beam"
 
     def __post_init__(self) -> None:
-        _require(min(self.shape) > 0, "shape", f"is {self.shape}", "give two sizes above 0")
-        _require_positive("pixel_arcsec", self.pixel_arcsec)
+        good = min(self.shape) > 0 and max(self.shape) <= 1 << 16
+        _require(good, "shape", f"is {self.shape}", "give two sizes above 0, up to 65536")
+        _require_positive("pixel_arcsec", self.pixel_arcsec, 36000.0)
+        _require_within("ra_deg", self.ra_deg, 360.0)
         good = -90 <= self.dec_deg <= 90
         _require(good, "dec_deg", f"is {self.dec_deg}", "give -90 to 90 degrees")
 
@@ -110,7 +125,7 @@ class Psf:
     file: Path | None = None
 
     def __post_init__(self) -> None:
-        _require_positive("fwhm_px", self.fwhm_px)
+        _require_positive("fwhm_px", self.fwhm_px, 1000.0)
 
 
 @dataclass(frozen=True)
@@ -133,8 +148,8 @@ class Noise:
     correlated: bool = False
 
     def __post_init__(self) -> None:
-        good = np.isfinite(self.sigma) and self.sigma >= 0
-        _require(good, "sigma", f"is {self.sigma}", "give 0 or more")
+        good = 0 <= self.sigma <= 1e12
+        _require(good, "sigma", f"is {self.sigma}", "give 0 to 1e12")
         good = all(np.isfinite(f) and f >= 0 for f in self.channel_factors)
         _require(good, "channel_factors", "holds a negative number", "give 0 or more")
 
@@ -169,7 +184,8 @@ class Source:
 
     def __post_init__(self) -> None:
         _check_place(self.x, self.y, self.ra_deg, self.dec_deg)
-        _require(np.isfinite(self.flux), "flux", f"is {self.flux}", "give a flux in Jy")
+        _require_within("flux", self.flux, _BRIGHTEST)
+        _require_within("spectral_index", self.spectral_index, _STEEPEST)
         _require_positive("period_s", self.period_s)
         _require_positive("beam_fwhm_deg", self.beam_fwhm_deg)
 
@@ -211,8 +227,11 @@ class Pulse:
         _check_place(self.x, self.y, self.ra_deg, self.dec_deg)
         _require(np.isfinite(self.time_s), "time_s", f"is {self.time_s}", "give seconds")
         _require_positive("width_s", self.width_s)
-        good = np.isfinite(self.dm) and self.dm >= 0
-        _require(good, "dm", f"is {self.dm}", "give 0 or more, in pc cm-3")
+        good = 0 <= self.dm <= 1e6
+        _require(good, "dm", f"is {self.dm}", "give 0 to 1e6, in pc cm-3")
+        _require_within("spectral_index", self.spectral_index, _STEEPEST)
+        _require_within("fluence_jy_ms", self.fluence_jy_ms or 0.0, _BRIGHTEST)
+        _require_within("snr", self.snr or 0.0, _BRIGHTEST)
         one = (self.fluence_jy_ms is None) != (self.snr is None)
         remedy = "give either fluence_jy_ms or snr"
         _require(one, "fluence_jy_ms", "the brightness is not one number", remedy)
@@ -242,7 +261,8 @@ class Rfi:
 
     def __post_init__(self) -> None:
         _require_positive("duration_s", self.duration_s)
-        _require(np.isfinite(self.flux), "flux", f"is {self.flux}", "give a flux in Jy/beam")
+        _require(np.isfinite(self.time_s), "time_s", f"is {self.time_s}", "give seconds")
+        _require_within("flux", self.flux, _BRIGHTEST)
 
 
 @dataclass(frozen=True)
@@ -263,7 +283,9 @@ class Gap:
     channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        good = self.stop_s > self.start_s
+        good = np.isfinite(self.start_s)
+        _require(good, "start_s", f"is {self.start_s}", "give seconds")
+        good = self.start_s < self.stop_s < np.inf
         _require(good, "stop_s", f"{self.stop_s} is not after start_s", "give a later stop_s")
         whole = self.kind == "nan" or not self.channels
         _require(whole, "channels", "cannot be missing one by one", 'use kind = "nan"')

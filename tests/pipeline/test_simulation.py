@@ -367,6 +367,15 @@ def test_the_demonstration_and_its_summary(tmp_path):
         ("[psf]\nfile = 'no.fits'", "no.fits: psf: cannot be read"),
         ("[band]\nlast_mhz = 1492.90625", "band.last_mhz: equals"),
         ("[recording]\nformat = 'filterbank'", "image.shape"),
+        ("[recording]\nduration_s = 1e12", "recording.duration_s: is 7.45e+12 samples"),
+        ("[recording]\nduration_s = 1\nseed = 9223372036854775808", "recording.seed"),
+        ('[recording]\nduration_s = 1\nname = "a\\u0000b"', "recording.name"),
+        ("[band]\nfirst_mhz = 1.4e9", "band.first_mhz: is 1400000000.0; give 1 to 1e6 MHz"),
+        ("[band]\nn_channels = 1000000000", "band.n_channels"),
+        ("[psf]\nfwhm_px = 1e9", "psf.fwhm_px"),
+        ("[noise]\nsigma = 1e300", "noise.sigma"),
+        ("[[gaps]]\nstart_s = -inf\nstop_s = 1", "gaps[0].start_s: is -inf"),
+        ("[[sources]]\nflux = 1\nx = 1\ny = 1\nspectral_index = 1e9", "sources[0].spectral_ind"),
     ],
 )
 def test_the_command_says_what_is_wrong(tmp_path, capsys, text, says):
