@@ -50,7 +50,6 @@ def plan(
         header = header_for(freq, tsamp, size, beam)
     facts = describe_plan(plan_for(header, settings), measure=measure)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         write_summary(out / "plan.json", facts)
     typer.echo(json.dumps(facts) if json_summary else _text(facts))
 

@@ -13,11 +13,10 @@ import numpy as np
 from astropy.table import Table
 from jinja2 import Environment, StrictUndefined
 
-from pipeline.errors import InputError
 from pipeline.report.figures import candidate_figure
 from pipeline.report.overview import overview_figures
 from pipeline.report.style import format_duration, to_png
-from pipeline.sinks.atomic import write_atomically, write_text
+from pipeline.sinks.atomic import cannot_write, write_atomically, write_text
 from pipeline.sinks.files import read_results
 from pipeline.sinks.results import SearchResults
 
@@ -80,7 +79,7 @@ def make_report(out_dir: Path | str, most_figures: int = 100) -> Path:
 
     Raises
     ------
-    InputError
+    InputError, OSError
         If there are no results in the folder or it cannot be written to.
     """
     out = Path(out_dir)
@@ -140,9 +139,7 @@ def _empty(folder: Path) -> None:
                 old.unlink()
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(
-            str(folder), "output", f"cannot be written ({error.strerror})", "check its permissions"
-        ) from error
+        raise cannot_write(folder, error) from error
 
 
 def _save(folder: Path, name: str, title: str, png: bytes) -> Picture:

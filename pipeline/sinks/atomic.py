@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import InputError
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -21,8 +25,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
     Raises
     ------
-    InputError
-        If the file cannot be written (disk full, no permission). What was there before
+    InputError, OSError
+        If the file cannot be written, see :func:`cannot_write`. What was there before
         stays; the temporary file is removed.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
@@ -31,14 +35,25 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         write(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        raise InputError(
-            str(path),
-            "output",
-            f"cannot be written ({error.strerror or error})",
-            "free some space there or give another --out",
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def cannot_write(path: Path, error: OSError) -> Exception:
+    """What to raise where a result cannot be written.
+
+    Returns
+    -------
+    OSError or InputError
+        The first, with the name of the file, when the disk let the work down (it is
+        full, or broken); the second when the folder that was given is at fault.
+    """
+    if error.errno in _DISK:
+        return OSError(error.errno, os.strerror(error.errno), str(path))
+    problem = f"cannot be written ({error.strerror or error})"
+    return InputError(str(path), "output", problem, "give another --out, or mend its permissions")
 
 
 def write_text(path: Path, text: str) -> None:

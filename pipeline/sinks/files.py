@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,21 +17,26 @@ from typing import Any
 
 import h5py
 import numpy as np
-from astropy.io.fits import Header
-from astropy.io.fits.verify import VerifyError
 from astropy.table import Table
 from astropy.time import Time
-from astropy.wcs import WCS
+from astropy.utils.exceptions import AstropyWarning
 
 from pipeline.block import StreamHeader
-from pipeline.candidates import Detection, DetectionTable
+from pipeline.candidates import COLUMNS, Detection, DetectionTable
 from pipeline.cutouts import Cutout
 from pipeline.errors import InputError
+from pipeline.readers.base import check_channels, check_tsamp
+from pipeline.readers.wcs import parse_wcs_text
 from pipeline.sinks.atomic import write_atomically, write_text
 from pipeline.sinks.results import Overview, SearchResults, thin_detections
 
 FORMAT = "slowburst-candidates/1"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
+LOG_NAME = "detections.partial"
+
+
+class _Foreign(Exception):
+    """Not a file of this program, or of another version of it."""
 
 
 def write_table(path: Path, table: Table) -> None:
@@ -48,7 +54,7 @@ def write_results(out_dir: Path | str, results: SearchResults) -> None:
 
     Raises
     ------
-    InputError
+    InputError, OSError
         If the folder cannot be written to.
     """
     out = Path(out_dir)
@@ -67,25 +73,32 @@ def read_results(out_dir: Path | str) -> SearchResults:
     Raises
     ------
     InputError
-        If the folder holds no results, or files that are not ours or are damaged.
+        If the folder holds no results, those of a search that did not end, or files that
+        are not ours or are damaged.
     """
     out = Path(out_dir)
     path = out / ARRAYS_NAME
+    if (out / LOG_NAME).is_file():
+        # What else is there may be of an earlier search.
+        problem = f"a search into this folder was cut off or still runs ({LOG_NAME} is there)"
+        remedy = f"let it end or search again; {TABLE_NAME} has what it found"
+        raise InputError(str(out), "search", problem, remedy)
     if not path.is_file():
         raise InputError(
             str(path), "file", "does not exist", "give the --out folder of `slowburst search`"
         )
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r") as file, warnings.catch_warnings():
+            # of a damaged WCS or table; what cannot be read is an error below
+            warnings.simplefilter("ignore", AstropyWarning)
             if file.attrs.get("format") != FORMAT:
-                raise InputError(
-                    str(path),
-                    "format",
-                    f"is {file.attrs.get('format')!r}, not {FORMAT!r}",
-                    "run the search again with this version",
-                )
+                raise _Foreign(f"is {file.attrs.get('format')!r}, not {FORMAT!r}")
             results = _read_arrays(file)
-    except (OSError, KeyError, VerifyError, json.JSONDecodeError) as error:
+    except _Foreign as error:
+        raise InputError(
+            str(path), "format", str(error), "search again with this version"
+        ) from None
+    except Exception as error:  # h5py and astropy raise many kinds on a damaged file
         raise InputError(
             str(path), "contents", f"cannot be read ({error})", "run the search again"
         ) from error
@@ -98,20 +111,36 @@ def read_results(out_dir: Path | str) -> SearchResults:
 
 def _read_table(path: Path) -> Table:
     try:
-        return Table.read(path, format="ascii.ecsv")
+        table = Table.read(path, format="ascii.ecsv")
+        return _checked(table)
     except Exception as error:  # astropy raises many kinds on a damaged table
         raise InputError(
             str(path), "table", f"is no ECSV table ({error})", "run the search again"
         ) from error
 
 
+def _checked(table: Table) -> Table:
+    """The table, or a ValueError if it lacks a column."""
+    missing = [name for name in COLUMNS if name not in table.colnames]
+    if missing:
+        raise ValueError(f"without the column {missing[0]!r}")
+    return table
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return _mapping(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(
             str(path), "contents", f"is no JSON ({error})", "run the search again"
         ) from error
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    value = json.loads(text)
+    if not isinstance(value, dict):
+        raise ValueError(f"{text[:20]!r} is no table of keys")
+    return value
 
 
 def _table_text(table: Table) -> str:
@@ -136,7 +165,9 @@ def _plain(value: Any) -> Any:
 
 
 def _write_arrays(path: Path, results: SearchResults) -> None:
-    with h5py.File(path, "w") as file:
+    # HDF5 cannot close a file on a full disk, and crashes when the program ends.
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         file.attrs["format"] = FORMAT
         for name, value in (("summary", results.summary), ("config", results.config)):
             file[name] = json.dumps(_plain(value))
@@ -155,6 +186,7 @@ def _write_arrays(path: Path, results: SearchResults) -> None:
             group[f"efficiency/{name}"] = np.asarray(values)
         for number, cutout in results.cutouts.items():
             _write_cutout(file.create_group(f"cutouts/{number}"), cutout)
+    path.write_bytes(memory.getbuffer())
 
 
 def _write_header(group: h5py.Group, header: StreamHeader) -> None:
@@ -178,7 +210,8 @@ def _write_header(group: h5py.Group, header: StreamHeader) -> None:
 def _read_header(group: h5py.Group) -> StreamHeader:
     attrs = group.attrs
     jd1, jd2 = attrs["start_jd"]
-    text = str(attrs["wcs"])
+    check_channels(group["freq_mhz"][()], "recording", "freq_mhz")
+    check_tsamp(float(attrs["tsamp_s"]), "recording", "tsamp_s")
     return StreamHeader(
         source=str(attrs["source"]),
         freq_mhz=group["freq_mhz"][()],
@@ -186,7 +219,7 @@ def _read_header(group: h5py.Group) -> StreamHeader:
         start=Time(jd1, jd2, format="jd", scale="utc"),
         n_samples=int(attrs["n_samples"]),
         shape=(int(attrs["shape"][0]), int(attrs["shape"][1])),
-        wcs=WCS(Header.fromstring(text, sep="\n")) if text else None,
+        wcs=parse_wcs_text(str(attrs["wcs"]), "recording", "wcs"),
         bunit=str(attrs["bunit"]),
         psf=group["psf"][()] if "psf" in group else None,
         beam_fwhm_px=float(attrs["beam_fwhm_px"]),
@@ -218,19 +251,33 @@ def _read_cutout(group: h5py.Group) -> Cutout:
     return Cutout(**values)
 
 
+def _fitting(overview: Overview) -> Overview:
+    """The overview, or a ValueError if its arrays do not belong together."""
+    curves = dict(overview.efficiency)
+    pairs = [(overview.noise_time_s, overview.noise, 0)]
+    pairs += [(overview.quality_time_s, overview.quality, 0)]
+    pairs += [(overview.snr_edges, overview.snr_counts, 1 if len(overview.snr_edges) else 0)]
+    if curves:
+        width_s = curves.pop("width_s")
+        pairs += [(width_s, values, 0) for values in curves.values()]
+    if overview.noise_map.ndim != 2 or any(a.shape != (len(b) + n,) for a, b, n in pairs):
+        raise ValueError("arrays of the overview have different lengths")
+    return overview
+
+
 def _read_arrays(file: h5py.File) -> SearchResults:
     detections = {f.name: file["detections"][f.name][()] for f in fields(DetectionTable)}
     overview = {
         f.name: file["overview"][f.name][()] for f in fields(Overview) if f.name != "efficiency"
     }
-    curves = file["overview"].get("efficiency", {})
+    curves = {k: v[()] for k, v in file["overview"].get("efficiency", {}).items()}
     cutouts = file.get("cutouts", {})
     return SearchResults(
         header=_read_header(file["recording"]),
-        candidates=Table.read(file["candidates"].asstr()[()], format="ascii.ecsv"),
+        candidates=_checked(Table.read(file["candidates"].asstr()[()], format="ascii.ecsv")),
         cutouts={int(k): _read_cutout(v) for k, v in cutouts.items()},
         detections=DetectionTable(**detections),
-        overview=Overview(**overview, efficiency={k: v[()] for k, v in curves.items()}),
-        summary=json.loads(file["summary"].asstr()[()]),
-        config=json.loads(file["config"].asstr()[()]),
+        overview=_fitting(Overview(**overview, efficiency=curves)),
+        summary=_mapping(file["summary"].asstr()[()]),
+        config=_mapping(file["config"].asstr()[()]),
     )

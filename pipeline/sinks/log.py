@@ -7,6 +7,7 @@ found is there; the last record of a log that was cut off is left out on reading
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -20,9 +21,9 @@ from pipeline.block import StreamHeader
 from pipeline.candidates import DetectionTable, build_candidates
 from pipeline.errors import InputError
 from pipeline.grouping import GroupingRules, group_detections
-from pipeline.sinks.files import TABLE_NAME, write_table
+from pipeline.sinks.atomic import cannot_write
+from pipeline.sinks.files import LOG_NAME, TABLE_NAME, write_table
 
-LOG_NAME = "detections.partial"
 _FORMAT = "slowburst-detections/1"
 _RECORD = np.dtype(
     [
@@ -57,7 +58,7 @@ class CandidateLog:
 
     Raises
     ------
-    InputError
+    InputError, OSError
         If the folder cannot be written to, now or later (disk full).
     """
 
@@ -83,7 +84,10 @@ class CandidateLog:
             self._file = open(self.path, "wb", buffering=0)
             self._file.write((json.dumps(head) + "\n").encode())
         except OSError as error:
-            raise self._failure(error) from error
+            # Nothing was searched: earlier results are as they were.
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+            raise cannot_write(self.path, error) from error
 
     @property
     def n_detections(self) -> int:
@@ -102,7 +106,7 @@ class CandidateLog:
             try:
                 self._file.write(_records(table).tobytes())
             except OSError as error:
-                raise self._failure(error) from error
+                raise cannot_write(self.path, error) from error
         if self._dirty and self._clock() >= self._due:
             self.write_candidates()
 
@@ -140,14 +144,6 @@ class CandidateLog:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-    def _failure(self, error: OSError) -> InputError:
-        return InputError(
-            str(self.path),
-            "output",
-            f"cannot be written ({error.strerror or error})",
-            "free some space there or give another --out",
-        )
 
 
 def _records(table: DetectionTable) -> NDArray[np.void]:

@@ -159,10 +159,50 @@ def test_a_full_disk_leaves_the_old_file(tmp_path):
         temporary.write_text("half of the ne")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(InputError, match=r"candidates\.ecsv: output: cannot be written \(No space"):
+    with pytest.raises(OSError, match="No space left") as caught:
         write_atomically(path, fill)
+    assert caught.value.filename == str(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["candidates.ecsv"]
+
+
+def test_results_of_a_search_that_was_cut_off_are_not_mixed_with_earlier_ones(tmp_path):
+    write_results(tmp_path, results())
+    (tmp_path / "detections.partial").write_bytes(b"")
+    with pytest.raises(InputError, match=r"cut off or still runs .*search again"):
+        read_results(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("summary", 5.0),
+        ("summary", "[1, 2]"),
+        ("config", "null"),
+        ("candidates", "a b\n1 2"),
+        ("detections/snr", np.zeros(99)),
+        ("detections/snr", "text"),
+        ("overview/noise", np.zeros(2)),
+        ("overview/noise_map", np.zeros(2)),
+        ("overview/efficiency/width_s", np.zeros(7)),
+        ("recording/freq_mhz", np.zeros(0)),
+    ],
+)
+def test_contents_that_are_not_ours_are_an_error_that_names_the_file(tmp_path, name, value):
+    write_results(tmp_path, results())
+    with h5py.File(tmp_path / "candidates.h5", "a") as file:
+        del file[name]
+        file[name] = value
+    with pytest.raises(InputError, match=r"candidates\.h5: contents: cannot be read"):
+        read_results(tmp_path)
+
+
+def test_a_table_without_a_column_is_named(tmp_path):
+    write_results(tmp_path, results())
+    path = tmp_path / "candidates.ecsv"
+    path.write_text(path.read_text().replace("snr", "sxr"))
+    with pytest.raises(InputError, match=r"candidates\.ecsv: table: .*without the column 'snr'"):
+        read_results(tmp_path)
 
 
 def test_an_interrupt_leaves_no_rubbish(tmp_path):

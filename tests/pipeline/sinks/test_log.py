@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -104,12 +105,23 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
         CandidateLog(tmp_path / "file", header())
 
 
+def test_a_log_that_cannot_be_begun_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pipeline.sinks.log.json.dumps", fail)
+    with pytest.raises(OSError, match="No space left"):
+        CandidateLog(tmp_path, header())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_clear_line_and_keeps_the_detections(tmp_path):
     log = CandidateLog(tmp_path, header())
     log._file.close()
     log._file = open("/dev/full", "wb", buffering=0)
-    with pytest.raises(InputError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         log.append(pulse(100, 10.0))
+    assert caught.value.filename == str(log.path)
     log.close()
     assert len(Table.read(tmp_path / "candidates.ecsv")) == 1
