@@ -16,9 +16,11 @@ from cerberus.plan import SearchPlan
 from pipeline import device
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
+from pipeline.readers.base import check_channels, check_tsamp
 
 _MEASURED_FRAMES = 8
 _MOST_MEASURED_BYTES = 2e9
+_MOST_CHANNELS = 1 << 20
 
 
 def header_for(freq: str, tsamp_s: float, size: int, beam_fwhm_px: float) -> StreamHeader:
@@ -35,13 +37,21 @@ def header_for(freq: str, tsamp_s: float, size: int, beam_fwhm_px: float) -> Str
     """
     try:
         first, last, n = freq.split(":")
-        channels = np.linspace(float(first), float(last), int(n))
+        if not 0 < int(n) <= _MOST_CHANNELS:
+            raise ValueError(n)
+        with np.errstate(invalid="ignore"):
+            channels = np.linspace(float(first), float(last), int(n))
     except ValueError as error:
         raise InputError(
             "command line", "--freq", f"is {freq!r}", "give FIRST:LAST:N, such as 1493:1317:16"
         ) from error
+    where = "command line"
+    check_channels(channels, where, "--freq")
+    check_tsamp(tsamp_s, where, "--tsamp")
+    if not 0 < beam_fwhm_px <= size * 100:
+        raise InputError(where, "--beam", f"is {beam_fwhm_px}", "give the FWHM in pixels, above 0")
     return StreamHeader(
-        source="command line",
+        source=where,
         freq_mhz=channels,
         tsamp_s=tsamp_s,
         start=Time(60000.0, format="mjd", scale="utc"),

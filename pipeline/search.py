@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import resource
 import sys
 import time
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,20 @@ from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import Overview, SearchResults
 
-_POSITIVE = ("threshold", "max_width", "max_loss")
+_RANGES = {
+    "threshold": (1.0, 1e6),
+    "dm_max": (0.0, 1e6),
+    "max_width": (1e-12, 1e9),
+    "max_loss": (1e-3, 0.2),
+    "max_detections": (1, 1 << 16),
+    "max_cutouts": (0, 1_000_000),
+}
+_LARGEST_BLOCK = 1 << 20
+_OPTIONS = {"max_width_s": "max_width", "frame": "block"}
+_MEASURABLE = (1e-15, 1e13)
+"""Noise that leaves its squares room in single precision."""
+
+_SMALLER = "lower dm_max, max_width or block, or search a part of the image"
 
 
 @dataclass(frozen=True)
@@ -66,13 +81,13 @@ class SearchSettings:
     max_cutouts: int = 100
 
     def __post_init__(self) -> None:
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                raise ConfigProblem(name, f"is {getattr(self, name)}", "give a positive number")
-        if not self.dm_max >= 0:
-            raise ConfigProblem("dm_max", f"is {self.dm_max}", "give 0 or more pc/cc")
-        if self.block < 0 or self.max_cutouts < 0:
-            raise ConfigProblem("block", "is negative", "give 0 or more")
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise ConfigProblem(name, f"is {value}", f"give {least:g} to {most:g}")
+        if not 0 <= self.block <= _LARGEST_BLOCK or self.block & (self.block - 1):
+            remedy = f"give a power of two up to {_LARGEST_BLOCK}, or 0 for the plan's choice"
+            raise ConfigProblem("block", f"is {self.block}", remedy)
 
 
 def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
@@ -103,6 +118,7 @@ def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
         )
     except ValueError as error:
         field, _, problem = str(error).partition(": ")
+        field = _OPTIONS.get(field, field)
         raise InputError(header.source, field, problem, "change that option or the file") from error
 
 
@@ -142,6 +158,10 @@ def search(
     ------
     InputError
         If the recording or the folder cannot be used.
+    OSError
+        If the disk is full.
+    MemoryError
+        If the machine or its device has no room for the search.
     KeyboardInterrupt
         After what was found so far has been written.
     """
@@ -151,6 +171,7 @@ def search(
     header = reader.header
     plan = plan_for(header, settings)
     history, progress, interrupted = History(), Progress(), False
+    _check_memory(plan)
     log = CandidateLog(out_dir, header)
 
     def tell(now: Progress) -> None:
@@ -161,12 +182,12 @@ def search(
 
     try:
         with log:
-            try:
-                progress = search_recording(reader, plan, log, tell, history)
-            except KeyboardInterrupt:
-                interrupted = True
+            interrupted = not _searched(reader, plan, log, tell, history)
             table, labels = log.detections(), log.labels()
-            cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
+            try:
+                cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
+            except KeyboardInterrupt:
+                cutouts, interrupted = {}, True
             candidates = _candidates(table, labels, header, cutouts)
             overview = _overview(plan, header, history)
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
@@ -190,10 +211,51 @@ def search(
         log.close()
     if interrupted:
         raise KeyboardInterrupt
-    if not np.isfinite(history.noise_map).any():
-        problem = "holds no noise: every sample is NaN, flagged or the same"
-        raise InputError(header.source, "data", problem, "check the recording and its flags")
+    _check_noise(history, header)
     return summary
+
+
+def _check_memory(plan: SearchPlan) -> None:
+    """Raise MemoryError for a search that this machine cannot hold, before it is killed."""
+    frame = 4 * plan.frame * plan.n_channels * plan.n_padded
+    needed = 2 * frame + (plan.state_bytes if jax.default_backend() == "cpu" else 0)
+    there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise MemoryError(
+            f"the search needs {needed / 2**30:.3g} GiB, this machine has {there / 2**30:.3g}; "
+            + _SMALLER
+        )
+
+
+def _check_noise(history: History, header: StreamHeader) -> None:
+    """Raise InputError if what was searched had no noise, or too small or large numbers."""
+    noise = history.noise_map[np.isfinite(history.noise_map)]
+    if not len(noise):
+        problem = "holds no noise: every sample is NaN, flagged or the same"
+        raise InputError(header.source, "data", problem, "check the recording, flags and unit")
+    if not _MEASURABLE[0] < np.median(noise) < _MEASURABLE[1]:
+        problem = f"has a noise of {np.median(noise):.3g}, beyond single precision"
+        raise InputError(header.source, "data", problem, "scale the samples to a noise near 1")
+
+
+def _searched(
+    reader: Reader,
+    plan: SearchPlan,
+    log: CandidateLog,
+    tell: Callable[[Progress], None],
+    history: History,
+) -> bool:
+    """Search, and say whether it came to the end; False after Ctrl-C."""
+    try:
+        search_recording(reader, plan, log, tell, history)
+    except KeyboardInterrupt:
+        return False
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        problem = f"the device ({device.describe()}) has no room for the search"
+        raise MemoryError(f"{problem}; {_SMALLER}") from error
+    return True
 
 
 def _cutouts(

@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,12 +10,14 @@ import pytest
 from astropy.table import Table
 
 from pipeline.block import Block
+from pipeline.config import ConfigProblem
 from pipeline.engine import _read_ahead
 from pipeline.errors import InputError
 from pipeline.readers import open_recording
 from pipeline.search import SearchSettings, plan_for, search
 from pipeline.simulation import demo_config, simulate
 from pipeline.simulation.config import Image, Pulse
+from pipeline.sinks.files import read_results
 
 # 133 s of 16 x 16 pixels: not a whole number of frames.
 PULSES = (
@@ -136,9 +137,58 @@ def test_a_failure_of_the_reader_reaches_the_caller(recording):
             list(_read_ahead(Broken(reader), plan, reader.header.n_samples))
 
 
-def test_settings_that_cannot_be_are_refused_by_name(recording, tmp_path: Path):
-    with open_recording(recording.recordings) as reader, pytest.raises(InputError, match="frame"):
-        search(reader, tmp_path, SearchSettings(block=48))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("threshold", v) for v in (0, -1, np.nan, np.inf, 1e308)),
+        *(("dm_max", v) for v in (-1, np.nan, np.inf, 1e308)),
+        *(("max_width", v) for v in (0, -1, np.nan, np.inf, 1e308)),
+        *(("max_loss", v) for v in (0, 1e-9, 0.5, np.nan)),
+        *(("block", v) for v in (-1, 48, 1 << 40)),
+        *(("max_detections", v) for v in (0, 10**9)),
+        ("max_cutouts", -1),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_by_name(name, value):
+    with pytest.raises(ConfigProblem) as caught:
+        SearchSettings(**{name: value})
+    assert caught.value.field == name
+
+
+def test_a_search_larger_than_the_machine_is_not_begun(recording, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.sysconf", lambda _: 64)
+    with (
+        open_recording(recording.recordings) as reader,
+        pytest.raises(MemoryError, match=r"GiB, this machine has .* lower dm_max"),
+    ):
+        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_interrupt_while_candidates_are_drawn_leaves_the_results(
+    recording, tmp_path, monkeypatch
+):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.search.make_cutout", stop)
+    with open_recording(recording.recordings) as reader, pytest.raises(KeyboardInterrupt):
+        search(reader, tmp_path, SearchSettings(max_width=20.0))
+    assert len(read_results(tmp_path).candidates) == len(PULSES)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "candidates.ecsv", "candidates.h5", "summary.json",
+    ]  # fmt: skip
+
+
+def test_samples_too_small_for_single_precision_are_no_silence(recording, tmp_path):
+    path = shutil.copy(recording.recordings[0], tmp_path / "tiny.h5")
+    with h5py.File(path, "r+") as file:
+        file["image"][...] *= np.float32(1e-15)
+    with (
+        open_recording([path]) as reader,
+        pytest.raises(InputError, match=r"tiny\.h5: data: has a noise of .*scale the samples"),
+    ):
+        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
 
 
 @pytest.mark.parametrize("value", [np.nan, 3.0])
