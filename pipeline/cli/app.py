@@ -7,10 +7,12 @@ of its own is a :class:`typer.Typer` of that name instead of a function.
 
 from __future__ import annotations
 
+import _thread
 import importlib
 import importlib.metadata
 import signal
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,12 +120,24 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Repeat an interrupt that came inside a callback, where Python drops exceptions."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(0.05, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
+
+
 def main() -> None:
     """Run ``slowburst`` on the process's arguments and exit with 0, 1 or 2.
 
     A request to terminate (SIGTERM) is answered like Ctrl-C.
     """
     signal.signal(signal.SIGTERM, _interrupt)
+    # jax has a callback in the garbage collector.
+    sys.unraisablehook = _interrupt_again
     # A date long ago or far ahead, where leap seconds are not known, is nothing to act upon.
     warnings.filterwarnings("ignore", "ERFA function .* dubious year")
     sys.exit(run_guarded(build(), sys.argv[1:], PROGRAM))

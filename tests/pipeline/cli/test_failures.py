@@ -104,12 +104,21 @@ def test_a_missing_file_under_hdf5_is_named_shortly(tmp_path):
     assert describe(caught.value) == f"{path}: No such file or directory"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such signal")
-def test_a_request_to_terminate_is_answered_like_an_interrupt(repository):
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("where", ["send()", "gc.callbacks.append(send); gc.collect()"])
+def test_a_signal_is_an_interrupt_wherever_it_comes(repository, name, where):
     script = (
-        "import os, signal, sys, types\n"
+        "import gc, os, signal, sys, time, types\n"
         "from pipeline.cli import app\n"
-        "def fail(): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "def send(*_):\n"
+        "    gc.callbacks.clear()\n"
+        f"    os.kill(os.getpid(), signal.{name})\n"
+        "    time.sleep(0)\n"
+        "def fail():\n"
+        f"    {where}\n"
+        "    time.sleep(10)\n"
+        "    print('not interrupted')\n"
         "sys.modules['failing_of_test'] = types.SimpleNamespace(fail=fail)\n"
         "group = app.build([app.CommandRow('fail', 'failing_of_test', 'Fail.')])\n"
         "app.build = lambda: group\n"
