@@ -85,8 +85,9 @@ class CandidateLog:
             self._file.write((json.dumps(head) + "\n").encode())
         except OSError as error:
             # Nothing was searched: earlier results are as they were.
-            with contextlib.suppress(OSError):
-                self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError, AttributeError):
+                self._file.close()
+                self.path.unlink()
             raise cannot_write(self.path, error) from error
 
     @property
