@@ -94,7 +94,17 @@ def _expand(paths: list[Path]) -> list[tuple[Path, str]]:
         if kind is None:
             raise _unknown(path)
         files[path] = kind
+    for path in files:
+        _check_name(path)
     return list(files.items())
+
+
+def _check_name(path: Path) -> None:
+    """Raise InputError for a name that the results could not hold."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise InputError(str(path), "name", "is not UTF-8", "rename the file") from error
 
 
 def _unknown(path: Path) -> InputError:

@@ -1,4 +1,5 @@
 import struct
+import sys
 
 import h5py
 import numpy as np
@@ -142,6 +143,13 @@ def test_different_skies_are_not_joined(tmp_path):
     c = cube(tmp_path / "c.h5", 5, 5, wcs=text.format(20.0001))
     with open_recording([a, c]) as reader:
         assert reader.header.n_samples == 10
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there a name may be anything")
+def test_a_name_that_results_cannot_hold(tmp_path):
+    path = cube(tmp_path / "a.h5", 0, 3).rename(tmp_path / "a\udcff.h5")
+    with pytest.raises(InputError, match="name: is not UTF-8; rename the file"):
+        open_recording([path])
 
 
 def test_unknown_mixed_missing_and_nothing(tmp_path):
