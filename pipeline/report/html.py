@@ -17,10 +17,10 @@ from pipeline.report.figures import candidate_figure
 from pipeline.report.overview import overview_figures
 from pipeline.report.style import format_duration, to_png
 from pipeline.sinks.atomic import cannot_write, write_atomically, write_text
-from pipeline.sinks.files import read_results
+from pipeline.sinks.files import REPORT_NAME, read_results
 from pipeline.sinks.results import SearchResults
 
-REPORT_NAME, FIGURES_FOLDER = "report.html", "figures"
+FIGURES_FOLDER = "figures"
 
 _HEADINGS = {
     "id": ("#", ""),

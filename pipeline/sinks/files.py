@@ -7,6 +7,7 @@ recording.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import warnings
@@ -32,7 +33,7 @@ from pipeline.sinks.results import Overview, SearchResults, thin_detections
 
 FORMAT = "slowburst-candidates/1"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
-LOG_NAME = "detections.partial"
+LOG_NAME, REPORT_NAME = "detections.partial", "report.html"
 
 
 class _Foreign(Exception):
@@ -52,6 +53,8 @@ def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
 def write_results(out_dir: Path | str, results: SearchResults) -> None:
     """Write ``candidates.ecsv``, ``candidates.h5`` and ``summary.json``.
 
+    A report of earlier results is removed: it would be taken for that of these.
+
     Raises
     ------
     InputError, OSError
@@ -60,6 +63,8 @@ def write_results(out_dir: Path | str, results: SearchResults) -> None:
     out = Path(out_dir)
     # The table first: it is small, and what a user wants most if the disk fills up.
     write_table(out / TABLE_NAME, results.candidates)
+    with contextlib.suppress(OSError):
+        (out / REPORT_NAME).unlink()
     write_summary(out / SUMMARY_NAME, results.summary)
     write_atomically(out / ARRAYS_NAME, lambda path: _write_arrays(path, results))
 

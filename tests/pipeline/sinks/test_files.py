@@ -197,6 +197,12 @@ def test_contents_that_are_not_ours_are_an_error_that_names_the_file(tmp_path, n
         read_results(tmp_path)
 
 
+def test_new_results_take_the_earlier_report_away(tmp_path):
+    (tmp_path / "report.html").write_text("old")
+    write_results(tmp_path, results())
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_a_table_without_a_column_is_named(tmp_path):
     write_results(tmp_path, results())
     path = tmp_path / "candidates.ecsv"
