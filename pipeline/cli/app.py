@@ -139,5 +139,5 @@ def main() -> None:
     # jax has a callback in the garbage collector.
     sys.unraisablehook = _interrupt_again
     # A date long ago or far ahead, where leap seconds are not known, is nothing to act upon.
-    warnings.filterwarnings("ignore", "ERFA function .* dubious year")
+    warnings.filterwarnings("ignore", "ERFA function .*dubious year")
     sys.exit(run_guarded(build(), sys.argv[1:], PROGRAM))
