@@ -85,8 +85,10 @@ class SearchSettings:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise ConfigProblem(name, f"is {value}", f"give {least:g} to {most:g}")
-        if not 0 <= self.block <= _LARGEST_BLOCK or self.block & (self.block - 1):
-            remedy = f"give a power of two up to {_LARGEST_BLOCK}, or 0 for the plan's choice"
+        # One sample has no noise to learn from.
+        good = self.block == 0 or 2 <= self.block <= _LARGEST_BLOCK
+        if not good or self.block & (self.block - 1):
+            remedy = f"give a power of two, 2 to {_LARGEST_BLOCK}, or 0 for the plan's choice"
             raise ConfigProblem("block", f"is {self.block}", remedy)
 
 

@@ -23,7 +23,7 @@ def search(
         float | None, typer.Option("--max-width", help="Widest pulse in seconds. [160.8]")
     ] = None,
     block: Annotated[
-        int | None, typer.Option("--block", min=1, help="Samples a frame. [by the plan]")
+        int | None, typer.Option("--block", min=2, help="Samples a frame. [by the plan]")
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with these and more settings.")

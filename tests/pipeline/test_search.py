@@ -144,7 +144,7 @@ def test_a_failure_of_the_reader_reaches_the_caller(recording):
         *(("dm_max", v) for v in (-1, np.nan, np.inf, 1e308)),
         *(("max_width", v) for v in (0, -1, np.nan, np.inf, 1e308)),
         *(("max_loss", v) for v in (0, 1e-9, 0.5, np.nan)),
-        *(("block", v) for v in (-1, 48, 1 << 40)),
+        *(("block", v) for v in (-1, 1, 48, 1 << 40)),
         *(("max_detections", v) for v in (0, 10**9)),
         ("max_cutouts", -1),
     ],
