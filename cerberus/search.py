@@ -75,6 +75,9 @@ def _frame(
     waiting = jnp.max(state.margin.snr) >= plan.config.threshold
     busy = waiting | jnp.any(shared.sample > 0)
     margin, found, sums = lax.cond(busy, search, gap, None)
+    # The tail is written over in place once the search has read it: XLA would copy it, if
+    # nothing said what comes first. A gap has nothing to keep.
+    after = jnp.where(busy, jnp.minimum(found.n_found, 0), plan.n_tiles)
     found = jax.tree.map(lambda a: a[None], found)
     levels = state.levels
     if len(plan.levels) > 1:
@@ -87,7 +90,7 @@ def _frame(
         found = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), found, more)
     state = state._replace(
         frame=state.frame + 1,
-        tail=_newest(state.tail, x),
+        tail=_replace_tail(plan, state.tail, x, after),
         tail_weight=_newest(state.tail_weight, w),
         statistics=after_frame(learned),
         flagged=learned.flagged,
@@ -99,11 +102,21 @@ def _frame(
 
 
 def _newest(tail: jax.Array, x: jax.Array) -> jax.Array:
-    """As many of the newest samples as the tail holds."""
+    """As many of the newest samples as the tail holds, (time, channel, ...)."""
     keep = tail.shape[0]
     if keep <= x.shape[0]:
         return x[x.shape[0] - keep :]
     return jnp.concatenate([tail[x.shape[0] :], x])
+
+
+def _replace_tail(plan: SearchPlan, tail: jax.Array, x: jax.Array, begin: jax.Array) -> jax.Array:
+    """:func:`_newest` of all pixels, tile by tile in the memory of the tail."""
+
+    def one(i: jax.Array, tail: jax.Array) -> jax.Array:
+        parts = (lax.dynamic_slice_in_dim(a, i * plan.tile, plan.tile, 2) for a in (tail, x))
+        return lax.dynamic_update_slice_in_dim(tail, _newest(*parts), i * plan.tile, 2)
+
+    return lax.fori_loop(begin, plan.n_tiles, one, tail)
 
 
 def _recut(
