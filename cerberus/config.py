@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 DISPERSION_CONSTANT = 1.0 / 2.41e-4
 """Dispersion constant in MHz^2 pc^-1 cm^3 s (Manchester & Taylor 1972 convention)."""
@@ -30,7 +33,11 @@ class SearchConfig:
         Largest loss of S/N that the spacing of the trials may cause on each axis
         (DM, width, start time) for pulses that the sampling resolves.
     beam_fwhm_px : float
-        FWHM of the synthesised beam, the scale of a local maximum on the sky.
+        FWHM of the synthesised beam, the scale of a local maximum on the sky and of
+        independent noise, in the images that are searched.
+    template : (ky, kx) array or None
+        Shape of a point source, peak in the middle, to filter images with before the
+        search; for noise that is independent from pixel to pixel.
     n_samples : int or None
         Length of the recording when it is known: pulses wider than a quarter of it
         have no baseline and are not searched.
@@ -53,6 +60,7 @@ class SearchConfig:
     threshold: float = 7.0
     max_loss: float = 1 / 16
     beam_fwhm_px: float = 1.0
+    template: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
     n_samples: int | None = None
     max_detections: int = 256
     pixel_weights: bool = True

@@ -263,6 +263,20 @@ def _check(config: SearchConfig) -> None:
     for name, fine, problem in checks:
         if not fine:
             raise ValueError(f"{name}: {problem}")
+    if config.template is not None:
+        _check_template(np.asarray(config.template))
+
+
+def _check_template(template: NDArray[np.floating]) -> None:
+    odd = template.ndim == 2 and all(n % 2 for n in template.shape)
+    if not odd or not np.all(np.isfinite(template)):
+        raise ValueError(
+            "template: must be a finite image of an odd number of pixels each way, got shape"
+            f" {template.shape}"
+        )
+    middle = template[template.shape[0] // 2, template.shape[1] // 2]
+    if middle <= 0 or middle < template.max():
+        raise ValueError("template: its peak, above zero, must be in the middle")
 
 
 def _octave(first: int, ratio: float) -> list[int]:

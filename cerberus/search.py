@@ -25,9 +25,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.typing import ArrayLike
+from numpy.typing import NDArray
 
 from .calibration import calibrated
 from .detections import Detections, none_found
+from .kernels.spatial import matched_filter
 from .learning import after_frame, learn, prime
 from .levels import search_levels
 from .peaks import PeakSource, report
@@ -56,6 +58,8 @@ def _frame(
     w : (frame, channel) float32
     """
     w = jnp.where(w > 0, w, 0)
+    if plan.config.template is not None:
+        x = _filtered(plan, plan.config.template, x, w)
     state = state._replace(statistics=prime(plan, state.statistics, x, w))
     learned = learn(plan, state, x, w)
     pixels = learned.statistics.pixels
@@ -99,6 +103,19 @@ def _frame(
         margin=margin,
     )
     return state, found
+
+
+def _filtered(
+    plan: SearchPlan, template: NDArray[np.floating], x: jax.Array, w: jax.Array
+) -> jax.Array:
+    """Matched filter of a frame of flat, padded images; empty samples are left out."""
+    ny, nx = plan.config.shape
+    images = jnp.where((w > 0)[:, :, None], x[:, :, : plan.n_pixels], 0)
+    images = images.reshape(*x.shape[:2], ny, nx)
+    flat = matched_filter(images, template)
+    spare = plan.n_padded - plan.n_pixels
+    flat = flat.reshape(*x.shape[:2], plan.n_pixels)
+    return jnp.pad(flat, ((0, 0), (0, 0), (0, spare)), constant_values=jnp.nan)
 
 
 def _newest(tail: jax.Array, x: jax.Array) -> jax.Array:

@@ -27,6 +27,7 @@ from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError
+from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import Overview, SearchResults
@@ -69,6 +70,9 @@ class SearchSettings:
         Keep weights per pixel, for single pixels that are flagged part of the time.
     max_cutouts : int
         Candidates, best first, that get a cut-out.
+    matched_filter : bool
+        Filter images with the main lobe of their PSF before the search, for noise that is
+        independent from pixel to pixel.
     """
 
     threshold: float = 7.0
@@ -79,6 +83,7 @@ class SearchSettings:
     max_detections: int = 256
     pixel_weights: bool = True
     max_cutouts: int = 100
+    matched_filter: bool = False
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -101,6 +106,7 @@ def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
         If the recording cannot be searched that way.
     """
     width = max(settings.max_width, header.tsamp_s)
+    template = point_template(header) if settings.matched_filter else None
     try:
         return make_plan(
             SearchConfig(
@@ -111,7 +117,8 @@ def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
                 max_width_s=width,
                 threshold=settings.threshold,
                 max_loss=settings.max_loss,
-                beam_fwhm_px=header.beam_fwhm_px,
+                beam_fwhm_px=header.beam_fwhm_px * (1 if template is None else CORRELATION),
+                template=template,
                 n_samples=header.n_samples,
                 max_detections=settings.max_detections,
                 pixel_weights=settings.pixel_weights,
@@ -268,6 +275,8 @@ def _cutouts(
     settings: SearchSettings,
 ) -> dict[int, Cutout]:
     best = summarise_groups(table, labels).best[: settings.max_cutouts]
+    if plan.config.template is not None:
+        reader = MatchedReader(reader, plan.config.template)
     widths = np.asarray(plan.widths)
     return {
         i: make_cutout(reader, table.row(int(row)), plan.dm_pc_cm3, widths)

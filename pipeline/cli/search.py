@@ -28,6 +28,13 @@ def search(
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with these and more settings.")
     ] = None,
+    matched_filter: Annotated[
+        bool | None,
+        typer.Option(
+            "--matched-filter/--no-matched-filter",
+            help="Filter images with their PSF, where noise is independent between pixels.",
+        ),
+    ] = None,
     report: Annotated[bool, typer.Option(help="Make report.html.")] = True,
     json_summary: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON.")
@@ -45,6 +52,7 @@ def search(
 
     settings = load_config(config, SearchSettings) if config else SearchSettings()
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
+    given["matched_filter"] = matched_filter
     settings = with_options(settings, given)
     with open_recording(inputs) as reader:
         summary = run(reader, out, settings)

@@ -202,3 +202,40 @@ def test_a_recording_without_noise_is_said_to_be_none(recording, tmp_path, value
     ):
         search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
     assert (tmp_path / "out" / "summary.json").exists()
+
+
+def test_the_matched_filter_finds_what_single_pixels_do_not(recording, tmp_path):
+    """A pulse at S/N 5 in its brightest pixel; noise is white over the image."""
+    config = demo_config()
+    faint = replace(PULSES[0], snr=5.0, x=7.0, y=8.0)
+    config = replace(
+        config,
+        recording=replace(config.recording, duration_s=133.0),
+        image=Image(shape=(16, 16)),
+        noise=replace(config.noise, correlated=False),
+        sources=(),
+        pulses=(faint,),
+    )
+    made = simulate(config, tmp_path / "recording")
+    settings = SearchSettings(max_width=2.0, matched_filter=True)
+    with open_recording(made.recordings) as reader:
+        summary = search(reader, tmp_path / "out", settings)
+        plain = search(reader, tmp_path / "plain", replace(settings, matched_filter=False))
+        gain = np.sqrt(np.sum(reader.header.psf.astype(float) ** 2))
+    assert plain["n_candidates"] == 0
+    assert summary["n_candidates"] == 1
+    found = Table.read(tmp_path / "out" / "candidates.ecsv", format="ascii.ecsv")[0]
+    assert 0.85 * 5 * gain - 3 < found["snr"] < 5 * gain + 4
+    assert np.hypot(found["x"] - 7, found["y"] - 8) < 1
+    truth = Table.read(made.truth, format="ascii.ecsv")
+    flux = truth[truth["kind"] == "pulse"]["fluence"][0] / truth["width"][0] / 1e3
+    assert found["flux"] == pytest.approx(flux, rel=0.35)
+
+
+def test_a_matched_filter_needs_a_psf(recording, tmp_path):
+    path = shutil.copy(recording.recordings[0], tmp_path / "bare.h5")
+    with h5py.File(path, "r+") as file:
+        del file["psf"]
+    settings = SearchSettings(matched_filter=True)
+    with open_recording([path]) as reader, pytest.raises(InputError, match=r"bare\.h5: /psf"):
+        search(reader, tmp_path / "out", settings)

@@ -1,0 +1,66 @@
+"""The matched filter for point sources: its template, and a recording seen through it."""
+
+from __future__ import annotations
+
+import math
+from typing import Self
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from cerberus.kernels.spatial import matched_filter
+from pipeline.block import Block, Reader, StreamHeader
+from pipeline.errors import InputError
+
+_REACH_FWHM = 1.2
+
+CORRELATION = math.sqrt(2)
+"""FWHM of a point source and of the noise in filtered images, over that of the beam."""
+
+
+def point_template(header: StreamHeader) -> NDArray[np.float32]:
+    """The main lobe of the PSF, with its peak in the middle of an odd number of pixels.
+
+    Sidelobes are left out: they hold the flux of other sources.
+
+    Raises
+    ------
+    InputError
+        If the recording has no PSF.
+    """
+    if header.psf is None:
+        remedy = "write the PSF to the recording, or leave the matched filter out"
+        raise InputError(header.source, "/psf", "is not there for the matched filter", remedy)
+    reach = math.ceil(_REACH_FWHM * header.beam_fwhm_px)
+    psf = np.pad(header.psf, reach)
+    y, x = np.unravel_index(int(psf.argmax()), psf.shape)
+    return psf[y - reach : y + reach + 1, x - reach : x + reach + 1]
+
+
+class MatchedReader:
+    """A recording whose images went through the matched filter.
+
+    Parameters
+    ----------
+    reader : Reader
+    template : (ky, kx) float32
+    """
+
+    def __init__(self, reader: Reader, template: NDArray[np.float32]) -> None:
+        self.header, self._reader = reader.header, reader
+        self._filter = jax.jit(lambda data: matched_filter(data, template))
+
+    def read(self, start: int, stop: int) -> Block:
+        block = self._reader.read(start, stop)
+        flux = self._filter(block.data)
+        return Block(block.start, np.asarray(flux), block.weights)
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
