@@ -315,7 +315,7 @@ def width_ladder(max_width: int, max_loss: float) -> list[list[int]]:
             break
         levels.append(list(octave))
     last = 2 ** (len(levels) - 1)
-    top = max(1, round(max_width / last))
+    top = math.ceil(max_width / last)
     widths = levels[-1]
     while widths[-1] < top:
         widths.append(min(top, math.floor(widths[-1] * ratio)))

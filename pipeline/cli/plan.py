@@ -60,13 +60,13 @@ def _text(facts: dict[str, Any]) -> str:
         f"{facts['dm_step']:.2f} pc/cc apart ({facts['max_delay_samples']} samples in all)",
         f"widths  {facts['widths_s'][0]:.4g} to {facts['widths_s'][-1]:.4g} s: "
         f"{len(facts['widths_s'])} boxcars, {facts['n_trials']} pairs of DM and width",
-        "level  samples  DMs  widths (s)                                latency (s)",
+        "level  samples  DMs  latency (s)  widths (s)",
     ]
     for level in facts["levels"]:
         widths = " ".join(f"{w:.3g}" for w in level["widths_s"])
         lines.append(
             f"{level['level']:>5}  {level['decimation']:>7}  {level['n_dm']:>3}  "
-            f"{widths:<42}{level['latency_s']:.0f}"
+            f"{level['latency_s']:>11.0f}  {widths}"
         )
     lines.append(
         f"efficiency of a top-hat pulse: mean {facts['efficiency_mean']:.3f}, "
