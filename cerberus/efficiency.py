@@ -39,7 +39,8 @@ def trial_efficiency(
     for level in plan.levels:
         for rung in level.rungs:
             w = rung.width * level.decimation
-            if not width / 4 - 1 <= w <= 4 * width + 4:
+            # Boxcars of half or twice the width keep less than its neighbours do.
+            if not width / 2 - 1 <= w <= 2 * width + 2:
                 continue
             rows = level.dm_rows[:: rung.stride]
             near = np.argsort(np.abs(plan.dm_pc_cm3[rows] - dm))[:2]

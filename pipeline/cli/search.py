@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +76,14 @@ def search(
     typer.echo(f"report: {page}" if page else f"results: {out}")
 
 
+_NEEDED_LATER = ("sklearn.cluster", "pipeline.report")
+
+
+def _import(names: tuple[str, ...]) -> None:
+    for name in names:
+        importlib.import_module(name)
+
+
 def with_options(settings: Any, given: dict[str, Any]) -> Any:
     """Settings with what was given on the command line."""
     from pipeline.config import ConfigProblem
@@ -93,9 +103,13 @@ def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
     from pipeline.search import search as search_reader
 
     header, begun = reader.header, time.monotonic()
+    # What candidates and pictures need takes a second to import: the device is busy meanwhile.
+    later = threading.Thread(target=_import, args=(_NEEDED_LATER,), daemon=True)
     with progress_bar("searching") as update:
 
         def tell(progress: Progress, n_candidates: int) -> None:
+            if later.ident is None:
+                later.start()
             seconds = progress.n_samples * header.tsamp_s
             factor = seconds / max(time.monotonic() - begun, 1e-9)
             note = (
