@@ -187,8 +187,9 @@ def _write_arrays(path: Path, results: SearchResults) -> None:
         for f in fields(results.overview):
             if f.name != "efficiency":
                 group[f.name] = np.asarray(getattr(results.overview, f.name))
+        curves = group.create_group("efficiency", track_order=True)
         for name, values in results.overview.efficiency.items():
-            group[f"efficiency/{name}"] = np.asarray(values)
+            curves[name] = np.asarray(values)
         for number, cutout in results.cutouts.items():
             _write_cutout(file.create_group(f"cutouts/{number}"), cutout)
     path.write_bytes(memory.getbuffer())

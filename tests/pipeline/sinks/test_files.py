@@ -56,7 +56,11 @@ def results():
             noise_map=np.full((6, 7), 0.5, np.float32),
             noise_time_s=np.arange(4.0),
             noise=np.array([1.0, np.nan, 2.0, 3.0]),
-            efficiency={"width_s": np.array([0.1, 1.0]), "DM 500": np.array([0.8, 0.95])},
+            efficiency={
+                "width_s": np.array([0.1, 1.0]),
+                "DM 500": np.array([0.8, 0.95]),
+                "DM 1000": np.array([0.8, 0.9]),
+            },
         ),
         {"threshold": 7.0, "false_alarms_expected": np.float32(0.5), "worst": np.nan},
         {"search": {"dm_max": 4000.0, "widths": np.array([1, 2])}, "seed": None},
@@ -93,6 +97,7 @@ def test_what_is_written_is_read(tmp_path, only_arrays):
     assert_same(before.cutouts[2], after.cutouts[2])
     np.testing.assert_array_equal(after.overview.noise, before.overview.noise)
     np.testing.assert_array_equal(after.overview.efficiency["DM 500"], [0.8, 0.95])
+    assert list(after.overview.efficiency) == ["width_s", "DM 500", "DM 1000"]
     assert after.config == {"search": {"dm_max": 4000.0, "widths": [1, 2]}, "seed": None}
     assert after.summary == {"threshold": 7.0, "false_alarms_expected": 0.5, "worst": None}
     head = after.header
