@@ -3,8 +3,8 @@
 By construction the S/N of a trial has unit variance in white noise. Noise that is
 correlated between channels or in time changes that, differently for every DM and width;
 averaged over pixels and time, the variance that is left divides the next S/N. It is
-learned from negative S/N alone, of which noise has as much as of positive: however many
-pulses a recording holds, they do not take S/N from each other.
+learned from negative S/N alone, of which noise has as much as of positive, so that pulses
+do not count; all that is seen of a wide one is how it lowers the rest of its window.
 """
 
 from __future__ import annotations

@@ -109,7 +109,8 @@ def _robust(s: _Statistics, name: str, value: Array, fresh: NDArray[np.bool_]) -
     if n < 7:
         return np.median(recent[: n + 1], axis=0)
     if n % 8 == 7:
-        kept[(n // 8) % 8 if n > 7 else slice(None)] = np.median(recent, axis=0)
+        block = (n // 8) % 8
+        kept[block :: block + 1 if n < 64 else 8] = np.median(recent, axis=0)
     return np.sort(kept, axis=0)[2:6].mean(0)
 
 

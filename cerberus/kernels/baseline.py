@@ -153,7 +153,8 @@ def _push(
     recent = jnp.where((index == slot) | fresh, value, recent)
     kept = jnp.where(fresh, value, kept)
     median = median8(recent)
-    closes = (slot == 7) & ((index == block) | (n == 7))
+    # The first medians share the slots of those to come, so that all of them count.
+    closes = (slot == 7) & (index % jnp.where(n < 64, block + 1, 8) == block)
     return recent, jnp.where(closes, median, kept)
 
 
