@@ -55,9 +55,12 @@ def _join(
     node_a, offset_a = first
     node_b, offset_b = second
     offset = np.minimum(offset_a, offset_b)
-    keys = np.stack([node_a, node_b, offset_a - offset, offset_b - offset], axis=1)
-    nodes, index = np.unique(keys, axis=0, return_inverse=True)
-    return nodes, (base + index.ravel(), offset)
+    pairs = np.stack([node_a, node_b, offset_a - offset, offset_b - offset], axis=1)
+    # One number for each pair sorts far faster than rows of four: 16, 16 and some 20 bits.
+    a, b, lag = (v - v.min() for v in (node_a, node_b, offset_a - offset_b))
+    key = (a * (b.max() + 1) + b) * (lag.max() + 1) + lag
+    _, which, index = np.unique(key, return_index=True, return_inverse=True)
+    return pairs[which], (base + index, offset)
 
 
 def build_tree(delays: NDArray[np.integer]) -> DedispersionTree:
