@@ -34,7 +34,8 @@ class FrameWeights(NamedTuple):
     sample : (time, channel)
         Inverse variance of the samples of tail and frame.
     entries, ramp : (entry, 1)
-        Dedispersed, as of :func:`entries_of`, and times the time from the frame's middle.
+        Dedispersed, as of :func:`entries_of`, and multiplied by the time of each sample
+        from the frame's middle before that.
     under : list of (n_rows, time, 1)
         Under every full-rate boxcar, rung by rung.
     scales : list of (n_rows, time, 1)
@@ -69,13 +70,20 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
     """Weights of a frame, from those of its samples, (frame, channel)."""
     stats, n_times = state.statistics, plan.reach + plan.frame
     sample = jnp.concatenate([state.tail_weight, w]) * inverse_variance(stats)
+    time, delays = _times(plan), jnp.asarray(plan.delays, sample.dtype)
+
+    def steady(w: jax.Array) -> jax.Array:
+        total = jnp.full((plan.tree.n_trials, n_times), jnp.sum(w[0]), w.dtype)
+        ramp = total * time[:n_times] + (delays @ w[0])[:, None]
+        return jnp.stack([total, ramp], axis=2)
+
+    def varying(w: jax.Array) -> jax.Array:
+        both = jnp.stack([w, w * time[:, None]], axis=2)
+        return dedisperse(plan.tree, both.transpose(1, 0, 2), n_times)
+
     # The sums over channels differ between trials only where flags come and go.
-    trial = lax.cond(
-        jnp.all(sample == sample[0]),
-        lambda w: jnp.full((plan.tree.n_trials, n_times, 1), jnp.sum(w[0]), w.dtype),
-        lambda w: dedisperse(plan.tree, w.T[:, :, None], n_times),
-        sample,
-    )
+    trial = lax.cond(jnp.all(sample == sample[0]), steady, varying, sample)
+    trial, ramp = trial[:, :, :1], trial[:, :, 1:]
     rungs = plan.levels[0].rungs
     sums = boxcar_sums(trial, rungs)
     more = holds_more(sums, [r.width for r in rungs])
@@ -96,12 +104,8 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
         usable = held & (total > 0) & (factor > 0.5)
         spread = jnp.maximum(variance[:, None, None] * total * factor, _TINY)
         scales.append(jnp.where(usable, lax.rsqrt(spread), 0))
-    now = trial[:, plan.reach :]
-    # A trial's samples are those of its mean delay.
-    delay = jnp.asarray(plan.delays, sample.dtype) @ sample[-1] / jnp.maximum(full, _TINY)
-    time = _times(plan)[plan.reach : n_times] + delay[:, None]
-    ramp = entries_of(plan, now * time[:, :, None])
-    return FrameWeights(sample, entries_of(plan, now), ramp, under, scales)
+    entries, ramp = (entries_of(plan, a[:, plan.reach :]) for a in (trial, ramp))
+    return FrameWeights(sample, entries, ramp, under, scales)
 
 
 def _times(plan: SearchPlan) -> jax.Array:
