@@ -19,7 +19,7 @@ from jax import lax
 from .calibration import Scored, second_moments
 from .detections import Detections, none_found
 from .kernels.boxcar import TIE, Rung, boxcar_sums, holds_more
-from .kernels.robust import clipped_mean
+from .kernels.robust import clipped_mean, excess_without_highest
 from .peaks import PeakSource, report
 from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
 from .state import Levels, Maps, Margin, Ring
@@ -33,8 +33,11 @@ _NO_TRIAL = jnp.iinfo(jnp.int32).max
 
 _Cut = Callable[[jax.Array], jax.Array]
 
-LEAST_STRETCHES = 12
-"""Stretches that a scatter takes: the widest pulse of a level touches up to four."""
+PULSE_STRETCHES = 4
+"""Stretches that the widest pulse of a level touches at most."""
+
+LEAST_STRETCHES = 3 * PULSE_STRETCHES
+"""Stretches that a scatter takes."""
 
 
 # --- whose turn it is
@@ -185,17 +188,25 @@ def _baseline(plan: SearchPlan, levels: Levels, turn: _Turn, alive: jax.Array) -
         # Slow changes that the noise does not predict (a source in the beam's flank, its
         # sidelobes) raise the noise of the pixel, once they are more than chance. Where
         # the recording is too short to tell, the next finer levels do, if they are sure:
-        # slow changes add up over a boxcar, their variance grows with its width.
+        # slow changes add up over a boxcar, their variance grows with its width. What a
+        # single pulse can do to few stretches is no slow change.
         n = jnp.sum(weight > 0, 0)
         samples = (plan.stretch * turn.decimation).astype(jnp.float32)
         chance = jnp.sqrt(5.4 / jnp.maximum(n, 1))
         per_sample = (excess - 1) / samples
         carried = jnp.max(jnp.where(finer, levels.slow[:, i], 0), axis=0)
         enough = n >= LEAST_STRETCHES
-        slow = jnp.where(excess > 1 + 5 * chance, per_sample, 0)
-        slow = jnp.where(enough, slow, carried)
-        sure = jnp.where(excess > 1 + 6 * chance, per_sample, 0)
-        learned = jnp.where(enough, sure, levels.slow[turn.level, i])
+        rest = lax.cond(
+            jnp.any(excess > 1 + 5 * chance),
+            lambda: excess_without_highest(flux, weight, noise, PULSE_STRETCHES),
+            lambda: excess,
+        )
+        seen, sure = (
+            (excess > 1 + n_sigma * chance) & (rest > 1 + (n_sigma - 1) * chance)
+            for n_sigma in (5, 6)
+        )
+        slow = jnp.where(enough, jnp.where(seen, per_sample, 0), carried)
+        learned = jnp.where(enough, jnp.where(sure, per_sample, 0), levels.slow[turn.level, i])
         scatter = noise * jnp.sqrt(1 + slow * samples)
         inverse = jnp.where(alive[i] & (scatter > 0), 1 / jnp.maximum(scatter, _TINY), 0)
         total = jnp.sum(kept * weight, 0)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .calibration import MOST_SAMPLES
 from .kernels.boxcar import TIE
-from .levels import LEAST_STRETCHES, OUTLIER
+from .levels import LEAST_STRETCHES, OUTLIER, PULSE_STRETCHES
 from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
 
 Array = NDArray[np.float64]
@@ -361,25 +361,34 @@ def _lower_median(x: Array) -> float:
 
 def _window_baseline(
     sums: Array, weights: Array, noise: Array
-) -> tuple[Array, NDArray[np.bool_], Array]:
+) -> tuple[Array, NDArray[np.bool_], Array, Array]:
     """Mean of a window without outliers, the stretches kept, and their variance.
+
+    The second variance is that without the highest stretches.
 
     Parameters
     ----------
     sums, weights : (stretch, pixel)
     noise : (pixel,)
     """
-    mean, excess = np.zeros(len(noise)), np.zeros(len(noise))
+    mean, excess, rest = np.zeros((3, len(noise)))
     kept = weights > 0
-    for p in np.flatnonzero(kept.any(0)):
+
+    def deviations(level: Array, w: Array, p: int) -> tuple[Array, float]:
+        u = (level - _lower_median(level)) * np.sqrt(w) / max(noise[p], 1e-38)
+        return u, _lower_median(np.abs(u)) / 0.6745
+
+    for p in map(int, np.flatnonzero(kept.any(0))):
         there = kept[:, p].copy()
         a, w = sums[there, p], weights[there, p]
-        u = (a / w - _lower_median(a / w)) * np.sqrt(w) / max(noise[p], 1e-38)
-        spread = _lower_median(np.abs(u)) / 0.6745
+        u, spread = deviations(a / w, w, p)
         keep = np.abs(u) <= OUTLIER * max(spread, 1.0)
         mean[p], excess[p] = a[keep].sum() / w[keep].sum(), spread**2
         kept[there, p] = keep
-    return mean, kept, excess
+        if len(a) > PULSE_STRETCHES:
+            low = np.argsort(a / w)[: len(a) - PULSE_STRETCHES]
+            rest[p] = deviations((a / w)[low], w[low], p)[1] ** 2
+    return mean, kept, excess, rest
 
 
 def _summed(a: Array, n: int, first: int, size: int) -> Array:
@@ -418,7 +427,7 @@ def _decimated(
     )
     last = ((first + BATCH) * level.decimation - 1) // plan.frame
     noise = rec.noise[last] if last >= 0 else np.zeros(n_pixels)
-    mean, kept, excess = _window_baseline(flux0, weight0, noise)
+    mean, kept, excess, rest = _window_baseline(flux0, weight0, noise)
     total = (weight0 * kept).sum(0)
     inside = (kept | (weight0 <= 0))[(first + np.arange(size)) // stretch - start] * weight
 
@@ -428,8 +437,11 @@ def _decimated(
     # With too few stretches to tell, the two finer levels have to, if they are sure.
     enough = n >= LEAST_STRETCHES
     carried = np.max([np.zeros(n_pixels), *rec.slow[max(1, k - 2) : k]], axis=0)
-    slow = np.where(enough, np.where(excess > 1 + 5 * chance, own, 0), carried)
-    rec.slow[k] = np.where(enough, np.where(excess > 1 + 6 * chance, own, 0), rec.slow[k])
+    seen, sure = (
+        (excess > 1 + n_sigma * chance) & (rest > 1 + (n_sigma - 1) * chance) for n_sigma in (5, 6)
+    )
+    slow = np.where(enough, np.where(seen, own, 0), carried)
+    rec.slow[k] = np.where(enough, np.where(sure, own, 0), rec.slow[k])
     inverse = _ratio(rec.alive[f] * 1.0, noise * np.sqrt(1 + slow * samples))
 
     found = _Searched.nothing(level, BATCH, n_pixels)

@@ -65,10 +65,25 @@ def median8_of_chi2(n: int) -> float:
     return a**3 + 3 * a * b2 * 0.1682
 
 
-def median_of(x: jax.Array, there: jax.Array) -> jax.Array:
-    """Median over the first axis by bisection, to 2^-20 of the range.
+def _bracket(x: jax.Array, there: jax.Array, rank: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Bounds of the value of a rank over the first axis, by bisection to 2^-20 of the range.
 
     Counting is far cheaper than sorting a short axis of a long array.
+    """
+    low = jnp.min(jnp.where(there, x, jnp.inf), 0)
+    high = jnp.max(jnp.where(there, x, -jnp.inf), 0)
+
+    def narrow(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        low, high = bounds
+        middle = 0.5 * (low + high)
+        below = sum_rows(jnp.where(there & (x <= middle), 1.0, 0.0)) >= rank
+        return jnp.where(below, low, middle), jnp.where(below, middle, high)
+
+    return lax.fori_loop(0, 20, narrow, (low, high))
+
+
+def median_of(x: jax.Array, there: jax.Array) -> jax.Array:
+    """Median over the first axis, to 2^-20 of the range.
 
     Parameters
     ----------
@@ -77,17 +92,26 @@ def median_of(x: jax.Array, there: jax.Array) -> jax.Array:
         Which values count.
     """
     half = jnp.sum(there, 0) / 2
-    low = jnp.min(jnp.where(there, x, jnp.inf), 0)
-    high = jnp.max(jnp.where(there, x, -jnp.inf), 0)
-
-    def narrow(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        low, high = bounds
-        middle = 0.5 * (low + high)
-        below = sum_rows(jnp.where(there & (x <= middle), 1.0, 0.0)) >= half
-        return jnp.where(below, low, middle), jnp.where(below, middle, high)
-
-    low, high = lax.fori_loop(0, 20, narrow, (low, high))
+    low, high = _bracket(x, there, half)
     return jnp.where(half > 0, 0.5 * (low + high), 0)
+
+
+def without_highest(x: jax.Array, there: jax.Array, n: int) -> jax.Array:
+    """Which values of ``there`` are left without the ``n`` highest, (n, pixel) bool."""
+    _, high = _bracket(x, there, jnp.sum(there, 0) - n)
+    return there & (x <= high)
+
+
+def _scatter(
+    level: jax.Array, weights: jax.Array, scale: jax.Array, there: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Deviations of stretches from their median in units of their noise, and the variance.
+
+    The variance is that of the median absolute deviation.
+    """
+    middle = median_of(level, there)
+    u = (level - middle) * jnp.sqrt(weights) / jnp.maximum(scale, jnp.finfo(level.dtype).tiny)
+    return u, (median_of(jnp.abs(u), there) / 0.6745) ** 2
 
 
 def clipped_mean(
@@ -118,13 +142,26 @@ def clipped_mean(
     excess : (pixel,)
         Robust variance of the stretches relative to what ``scale`` predicts.
     """
-    tiny = jnp.finfo(sums.dtype).tiny
     present = jnp.broadcast_to(weights > 0, sums.shape)
     weights = jnp.broadcast_to(weights, sums.shape)
-    level = sums / jnp.maximum(weights, tiny)
-    middle = median_of(level, present)
-    u = (level - middle) * jnp.sqrt(weights) / jnp.maximum(scale, tiny)
-    spread = median_of(jnp.abs(u), present) / 0.6745
-    kept = present & (jnp.abs(u) <= limit * jnp.maximum(spread, 1.0))
-    total = jnp.maximum(jnp.sum(weights * kept, 0), tiny)
-    return jnp.sum(sums * kept, 0) / total, kept, spread**2
+    level = sums / jnp.maximum(weights, jnp.finfo(sums.dtype).tiny)
+    u, excess = _scatter(level, weights, scale, present)
+    kept = present & (jnp.abs(u) <= limit * jnp.sqrt(jnp.maximum(excess, 1.0)))
+    total = jnp.maximum(jnp.sum(weights * kept, 0), jnp.finfo(sums.dtype).tiny)
+    return jnp.sum(sums * kept, 0) / total, kept, excess
+
+
+def excess_without_highest(
+    sums: jax.Array, weights: jax.Array, scale: jax.Array, n: int
+) -> jax.Array:
+    """Robust variance as of :func:`clipped_mean`, but without the ``n`` highest stretches.
+
+    Of Gaussian noise it is too low, by ``(1 - n / n_stretches)**2``: the tail is missing.
+
+    Returns
+    -------
+    (pixel,)
+    """
+    level = sums / jnp.maximum(weights, jnp.finfo(sums.dtype).tiny)
+    rest = without_highest(level, weights > 0, n)
+    return _scatter(level, weights, scale, rest)[1]

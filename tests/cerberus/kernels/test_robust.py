@@ -16,6 +16,7 @@ from cerberus.kernels.robust import (
     WINSOR_LIMIT,
     WINSOR_MOMENT,
     clipped_mean,
+    excess_without_highest,
     median8,
     median8_of_chi2,
     sort8,
@@ -116,6 +117,21 @@ def test_scatter_beyond_the_noise_is_measured(stretches):
     sums, weights = stretches
     _, _, excess = clipped(5 * weights + 3 * (sums - 5 * weights), weights)
     assert np.median(excess) == pytest.approx(9, rel=0.2)
+
+
+def test_a_pulse_does_not_scatter_the_stretches_below_it(stretches):
+    """Seventeen stretches, four of them a pulse: chance passes 3.8 without it, not with it."""
+    sums, weights = (a[:17] for a in stretches)
+    sums = sums.copy()
+    sums[5:9] += 8 * 2 * np.sqrt(weights[5:9])
+    arrays = (jnp.asarray(a, jnp.float32) for a in (sums, weights + 0 * sums))
+    rest = np.asarray(excess_without_highest(*arrays, jnp.full(2000, 2, jnp.float32), 4))
+    level, n = np.sort(sums / weights, axis=0)[:13], np.argsort(sums / weights, axis=0)[:13]
+    u = (level - level[6]) * np.sqrt(weights[n][:, :, 0]) / 2
+    np.testing.assert_allclose(rest, (np.sort(np.abs(u), axis=0)[6] / 0.6745) ** 2, rtol=1e-3)
+    _, _, excess = clipped(sums, weights)
+    assert (excess > 3.8).mean() > 0.05
+    assert (rest > 3.2).mean() < 0.02
 
 
 def test_absent_stretches_are_not_kept(stretches):
