@@ -8,7 +8,7 @@ a window around them, which is made of longer stretches in a ring of their own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -230,19 +230,19 @@ class _Window(NamedTuple):
     total: jax.Array  # (pixel,) or (1,): weight of the baseline
 
 
-class _Trial(NamedTuple):
-    """A boxcar of a row, at every start in the batch; (batch, pixel), or 1 where shared."""
+class _Trials(NamedTuple):
+    """Every boxcar of a row, at every start in the batch; (rung, batch, pixel).
 
-    snr: jax.Array
-    there: jax.Array
+    Pixel axes of all but the flux have length 1 where pixels share their weights.
+    """
+
     flux: jax.Array  # sum, baseline subtracted
     weight: jax.Array
+    scale: jax.Array  # what makes S/N of the flux in units of the noise; 0 without data
 
 
-def _row_trials(
-    plan: SearchPlan, window: _Window, variance: jax.Array, inverse_noise: jax.Array
-) -> list[_Trial]:
-    """S/N of every boxcar of a row that starts in the batch, by width.
+def _row_trials(plan: SearchPlan, window: _Window, variance: jax.Array) -> _Trials:
+    """Boxcars of a row that start in the batch, by width.
 
     A boxcar of weight W against the mean of a window of weight U, of which the part O
     lies under the boxcar, has variance W (1 - 2 O / U + W / U).
@@ -259,24 +259,18 @@ def _row_trials(
     def sums(x: jax.Array, widths: tuple[int, ...] = widths) -> list[jax.Array]:
         return boxcar_sums(x[None], [Rung(w, 1, 1) for w in widths])
 
-    def batch(sums: list[jax.Array]) -> list[jax.Array]:
-        return [s[0, :BATCH] for s in sums]
+    def batch(sums: list[jax.Array]) -> jax.Array:
+        return jnp.concatenate([s[:, :BATCH] for s in sums])
 
-    total = jnp.maximum(window.total, _TINY)
     weights = sums(window.weight, (narrower, *widths))
-    trials = []
-    parts = zip(
-        *(batch(sums(window.flux)), batch(weights[1:]), batch(sums(window.inside))),
-        batch(holds_more(weights, (narrower, *widths))),
-        strict=True,
-    )
-    for r, (f, w, o, more) in enumerate(parts):
-        usable = more & (w > 0) & (total - o >= w) & jnp.isfinite(variance[r])
-        spread = variance[r] * w * (1 - 2 * o / total + w / total)
-        scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
-        there = (scale > 0) & (inverse_noise > 0)
-        trials.append(_Trial(f * scale * inverse_noise, there, f, w))
-    return trials
+    w, o = batch(weights[1:]), batch(sums(window.inside))
+    more = batch(holds_more(weights, (narrower, *widths)))
+    total = jnp.maximum(window.total, _TINY)
+    variance = variance[:, None, None]
+    usable = more & (w > 0) & (total - o >= w) & jnp.isfinite(variance)
+    spread = jnp.where(usable, variance, 1) * w * (1 - 2 * o / total + w / total)
+    scale = jnp.where(usable, lax.rsqrt(jnp.maximum(spread, _TINY)), 0)
+    return _Trials(batch(sums(window.flux)), w, scale)
 
 
 def _search_tile(
@@ -305,51 +299,54 @@ def _search_tile(
         flux = cut(entries.flux[i, row])
         return _Window(flux - under * base.mean[i], under, under, jnp.sum(window, 0))
 
-    def search(window_of: Callable[[jax.Array], _Window]) -> tuple[Maps, jax.Array]:
-        def trials(row: jax.Array) -> list[_Trial]:
-            return _row_trials(plan, window_of(row), levels.calibration[0, row], inverse)
+    def trials_of(row: jax.Array, window: _Window) -> tuple[_Trials, jax.Array]:
+        trials = _row_trials(plan, window, levels.calibration[0, row])
+        return trials, trials.flux * trials.scale * inverse
 
-        def score(j: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def score(window_of: Callable[[jax.Array], _Window]) -> tuple[jax.Array, jax.Array]:
+        def one(j: jax.Array, carry: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
             best, moments = carry
-            found = trials(turn.first_row + j)
-            best = reduce(jnp.maximum, [t.snr for t in found], best)
+            row = turn.first_row + j
+            trials, snr = trials_of(row, window_of(row))
+            there = (trials.scale > 0) & (inverse > 0)
             scored = [
-                Scored(t.snr[None], t.there[None], w)
-                for t, w in zip(found, plan.ring_widths, strict=True)
+                Scored(snr[r, None], there[r, None], w) for r, w in enumerate(plan.ring_widths)
             ]
-            return best, moments.at[:, turn.first_row + j].add(second_moments(plan, scored))
+            moments = moments.at[:, row].add(second_moments(plan, scored))
+            return jnp.maximum(best, jnp.max(snr, 0)), moments
 
         moments = jnp.zeros((2, plan.ring_rows, len(plan.ring_widths)), jnp.float32)
         start = (jnp.full(shape, -jnp.inf, jnp.float32), moments)
-        best, moments = lax.fori_loop(0, turn.n_rows, score, start)
+        return lax.fori_loop(0, turn.n_rows, one, start)
 
-        def locate(j: jax.Array, so_far: tuple[jax.Array, jax.Array]) -> tuple:
-            code, flux = so_far
-            row = turn.first_row + j
-            for r, t in enumerate(trials(row)):
-                # The narrowest of the trials that reach the best, and of its rows the first.
-                here = (t.snr * TIE >= best) & (((r << 16) | row) < code)
-                code = jnp.where(here, (r << 16) | row, code)
-                flux = jnp.where(here, t.flux / jnp.maximum(t.weight, _TINY), flux)
-            return code, flux
-
-        def located(_: None) -> Maps:
-            start = jnp.full(shape, _NO_TRIAL, jnp.int32), jnp.zeros(shape, jnp.float32)
-            code, flux = lax.fori_loop(0, turn.n_rows, locate, start)
-            return Maps(best, jnp.where(code == _NO_TRIAL, 0, code), flux)
-
-        def unlocated(_: None) -> Maps:
-            return Maps(best, jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32))
-
-        found = jnp.max(best) >= plan.config.threshold
-        return lax.cond(found, located, unlocated, None), moments
-
-    return lax.cond(
+    best, moments = lax.cond(
         (flagged[i] <= 0) & jnp.all(base.kept[i]),
-        lambda _: search(shared_weights),
-        lambda _: search(own_weights),
-        None,
+        lambda: score(shared_weights),
+        lambda: score(own_weights),
     )
+
+    def locate(j: jax.Array, so_far: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        code, flux = so_far
+        row = turn.first_row + j
+        trials, snr = trials_of(row, own_weights(row))
+        for r in range(len(plan.ring_widths)):
+            # The narrowest of the trials that reach the best, and of its rows the first.
+            here = (snr[r] * TIE >= best) & (((r << 16) | row) < code)
+            code = jnp.where(here, (r << 16) | row, code)
+            mean = trials.flux[r] / jnp.maximum(trials.weight[r], _TINY)
+            flux = jnp.where(here, mean, flux)
+        return code, flux
+
+    def located() -> tuple[jax.Array, jax.Array]:
+        start = jnp.full(shape, _NO_TRIAL, jnp.int32), jnp.zeros(shape, jnp.float32)
+        code, flux = lax.fori_loop(0, turn.n_rows, locate, start)
+        return jnp.where(code == _NO_TRIAL, 0, code), flux
+
+    def unlocated() -> tuple[jax.Array, jax.Array]:
+        return jnp.zeros(shape, jnp.int32), jnp.zeros(shape, jnp.float32)
+
+    found = jnp.max(best) >= plan.config.threshold
+    return Maps(best, *lax.cond(found, located, unlocated)), moments
 
 
 def _search_turn(

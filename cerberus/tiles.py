@@ -236,12 +236,14 @@ def entries_of(plan: SearchPlan, z: jax.Array, factor: jax.Array | None = None) 
     (entry, pixel)
         Level by level, row by row.
     """
-    sums, parts = {int(row): z[row] for v in plan.levels[1:] for row in v.dm_rows}, []
+    sums, rows, parts = z, np.arange(len(z)), []
     for level in plan.levels[1:]:
-        for row in map(int, level.dm_rows):
-            while len(sums[row]) > level.n_entries(z.shape[1]):
-                sums[row] = sums[row][0::2] + sums[row][1::2]
-            parts.append(sums[row] if factor is None else sums[row] * factor[row])
+        # Rows of a level are among those of the level before.
+        sums, rows = sums[np.searchsorted(rows, level.dm_rows)], level.dm_rows
+        while sums.shape[1] > level.n_entries(z.shape[1]):
+            sums = sums[:, 0::2] + sums[:, 1::2]
+        scaled = sums if factor is None else sums * factor[rows][:, None]
+        parts.append(scaled.reshape(-1, z.shape[2]))
     return jnp.concatenate(parts) if parts else jnp.zeros((0, z.shape[2]), z.dtype)
 
 
