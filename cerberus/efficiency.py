@@ -43,8 +43,8 @@ def trial_efficiency(
             if not width / 2 - 1 <= w <= 2 * width + 2:
                 continue
             rows = level.dm_rows[:: rung.stride]
-            near = np.argsort(np.abs(plan.dm_pc_cm3[rows] - dm))[:2]
-            for row in rows[near]:
+            above = int(np.searchsorted(plan.dm_pc_cm3[rows], dm))
+            for row in rows[max(0, above - 1) : above + 1]:
                 offset = start - plan.delays[row][pick]
                 best = max(best, _overlap(offset, width, w, level.decimation))
     return best

@@ -63,22 +63,22 @@ def _frame(
     state = state._replace(statistics=prime(plan, state.statistics, x, w))
     learned = learn(plan, state, x, w)
     pixels = learned.statistics.pixels
-    shared = frame_weights(plan, state, w)
 
-    def search(_: None) -> tuple[Margin, Detections, TileSums]:
+    def search() -> tuple[Margin, Detections, TileSums, jax.Array]:
+        shared = frame_weights(plan, state, w)
         maps, sums = search_tiles(plan, state, shared, learned, x)
         begun = (state.frame * plan.frame - plan.max_delay, jnp.asarray(1))
         source = _full_rate_source(plan)
         margin, found = report(plan, source, state.margin, maps, begun)
-        return margin, found, sums
+        return margin, found, sums, shared.entries
 
-    def gap(_: None) -> tuple[Margin, Detections, TileSums]:
-        nothing = jax.tree.map(jnp.zeros_like, state.margin)
-        return nothing, none_found(plan.config.max_detections), no_sums(plan)
+    def gap() -> tuple[Margin, Detections, TileSums, jax.Array]:
+        nothing, sums = jax.tree.map(jnp.zeros_like, state.margin), no_sums(plan)
+        return nothing, none_found(plan.config.max_detections), sums, sums.entries[0, :, :1]
 
     waiting = jnp.max(state.margin.snr) >= plan.config.threshold
-    busy = waiting | jnp.any(shared.sample > 0)
-    margin, found, sums = lax.cond(busy, search, gap, None)
+    busy = waiting | jnp.any(state.tail_weight > 0) | jnp.any(w > 0)
+    margin, found, sums, weights = lax.cond(busy, search, gap)
     # The tail is written over in place once the search has read it: XLA would copy it, if
     # nothing said what comes first. A gap has nothing to keep.
     after = jnp.where(busy, jnp.minimum(found.n_found, 0), plan.n_tiles)
@@ -86,7 +86,7 @@ def _frame(
     levels = state.levels
     if len(plan.levels) > 1:
         noise = jnp.sqrt(pixels.noise + pixels.flicker)
-        levels = enter(plan, levels, state.frame, sums, (shared.entries, noise))
+        levels = enter(plan, levels, state.frame, sums, (weights, noise))
         levels, more, moments = search_levels(
             plan, levels, learned.flagged, pixels.alive, state.frame
         )

@@ -75,15 +75,14 @@ def frame_weights(plan: SearchPlan, state: SearchState, w: jax.Array) -> FrameWe
     def steady(w: jax.Array) -> jax.Array:
         total = jnp.full((plan.tree.n_trials, n_times), jnp.sum(w[0]), w.dtype)
         ramp = total * time[:n_times] + (delays @ w[0])[:, None]
-        return jnp.stack([total, ramp], axis=2)
+        return jnp.stack([total, ramp])[..., None]
 
     def varying(w: jax.Array) -> jax.Array:
-        both = jnp.stack([w, w * time[:, None]], axis=2)
-        return dedisperse(plan.tree, both.transpose(1, 0, 2), n_times)
+        both = jnp.stack([w.T, (w * time[:, None]).T])[..., None]
+        return lax.map(lambda x: dedisperse(plan.tree, x, n_times), both)
 
     # The sums over channels differ between trials only where flags come and go.
-    trial = lax.cond(jnp.all(sample == sample[0]), steady, varying, sample)
-    trial, ramp = trial[:, :, :1], trial[:, :, 1:]
+    trial, ramp = lax.cond(jnp.all(sample == sample[0]), steady, varying, sample)
     rungs = plan.levels[0].rungs
     sums = boxcar_sums(trial, rungs)
     more = holds_more(sums, [r.width for r in rungs])
