@@ -111,6 +111,8 @@ def test_a_signal_is_an_interrupt_wherever_it_comes(repository, name, where):
     script = (
         "import gc, os, signal, sys, time, types\n"
         "from pipeline.cli import app\n"
+        # A shell has its background jobs ignore it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "def send(*_):\n"
         "    gc.callbacks.clear()\n"
         f"    os.kill(os.getpid(), signal.{name})\n"
