@@ -1,0 +1,1 @@
+"""Images from visibilities, on a grid that is fixed on the sky."""

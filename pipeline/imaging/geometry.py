@@ -1,0 +1,93 @@
+"""Where antennas lie as seen from a direction on the sky: u, v, w.
+
+Earth rotation, polar motion, precession, nutation, aberration and light deflection are
+ERFA's (the IAU 2006/2000A models), as astropy uses them.
+"""
+
+from __future__ import annotations
+
+import erfa
+import numpy as np
+from astropy.coordinates import EarthLocation, SkyCoord
+from astropy.time import Time
+from astropy.utils import iers
+from numpy.typing import NDArray
+
+LIGHT_M_S = 299792458.0
+
+_STEP = 1e-6
+"""Radians between the two points that tell where north is."""
+
+
+def _earth_orientation(times: Time) -> tuple[NDArray, NDArray, NDArray]:
+    """UT1 - UTC in seconds and the pole's coordinates in radians.
+
+    From the table that comes with astropy: nothing is looked up over the network. Times
+    beyond it have its last values, which errs by a second of time in some years.
+    """
+    table = iers.IERS_A.open(iers.IERS_A_FILE)
+    dut1 = table.ut1_utc(times, return_status=True)[0].to_value("s")
+    x, y = (v.to_value("rad") for v in table.pm_xy(times, return_status=True)[:2])
+    return np.asarray(dut1), np.asarray(x), np.asarray(y)
+
+
+def terrestrial_axes(times: Time, centre: SkyCoord, site: EarthLocation) -> NDArray[np.float64]:
+    """Axes of u (east), v (north) and w (towards the source) in the frame of the Earth.
+
+    Parameters
+    ----------
+    times : Time, (time,)
+    centre : SkyCoord
+        One direction; v points to the north pole of ICRS.
+    site : EarthLocation
+
+    Returns
+    -------
+    (time, 3, 3)
+        The rows are the axes, in ITRS.
+    """
+    utc = times.utc
+    dut1, x_pole, y_pole = _earth_orientation(utc)
+    place = (site.lon.rad, site.lat.rad, site.height.to_value("m"))
+    no_air = (0, 0, 0, 0)
+    astrom = erfa.apco13(utc.jd1, utc.jd2, dut1, *place, x_pole, y_pole, *no_air)[0]
+    icrs = centre.icrs
+    ra, dec = icrs.ra.rad, icrs.dec.rad
+
+    def apparent(dec: float) -> NDArray[np.float64]:
+        """Direction among the axes of the rotating Earth, but for polar motion."""
+        ra_cirs, dec_cirs = erfa.atciqz(ra, dec, astrom)
+        angle = erfa.era00(*erfa.utcut1(utc.jd1, utc.jd2, dut1))
+        return erfa.s2c(ra_cirs - angle, dec_cirs)
+
+    w = apparent(dec)
+    north = apparent(dec + _STEP) - apparent(dec - _STEP)
+    north -= np.sum(north * w, axis=-1, keepdims=True) * w
+    v = north / np.linalg.norm(north, axis=-1, keepdims=True)
+    axes = np.stack([np.cross(v, w), v, w], axis=-2)
+    polar = erfa.pom00(x_pole, y_pole, erfa.sp00(utc.tt.jd1, utc.tt.jd2))
+    return axes @ np.swapaxes(polar, -1, -2)
+
+
+def antenna_uvw(
+    antennas: NDArray[np.floating], times: Time, centre: SkyCoord, site: EarthLocation
+) -> NDArray[np.float64]:
+    """Coordinates of antennas along u, v and w.
+
+    The baseline from antenna i to antenna j has the difference j - i; its visibility of a
+    source at (l, m) is ``exp(-2 pi i (u l + v m + w (n - 1)))`` of the flux, with
+    wavelengths for metres, once it is turned to the phase centre.
+
+    Parameters
+    ----------
+    antennas : (antenna, 3) float
+        ITRS positions relative to the site, in metres.
+    times : Time, (time,)
+    centre : SkyCoord
+    site : EarthLocation
+
+    Returns
+    -------
+    (time, antenna, 3) float64, in metres
+    """
+    return np.einsum("tij,aj->tai", terrestrial_axes(times, centre, site), antennas)
