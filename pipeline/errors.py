@@ -17,12 +17,20 @@ class InputError(Exception):
     remedy : str
         What to do about it.
 
-    The message is always one line; the command line prints it and exits with 2.
+    The message is always one line; the command line prints it and exits with ``code``.
     """
+
+    code = 2
 
     def __init__(self, where: str, field: str, problem: str, remedy: str) -> None:
         self.where, self.field, self.problem, self.remedy = str(where), field, problem, remedy
         super().__init__(one_line(f"{where}: {field}: {problem}; {remedy}"))
+
+
+class NoDataError(InputError):
+    """What the user gave is sound, but holds nothing to work on."""
+
+    code = 1
 
 
 def one_line(text: str) -> str:

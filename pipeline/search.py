@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ from pipeline.candidates import DetectionTable, build_candidates, summarise_grou
 from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
-from pipeline.errors import InputError
+from pipeline.errors import InputError, NoDataError
+from pipeline.imaging.settings import ImagingSettings
 from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
@@ -73,6 +74,8 @@ class SearchSettings:
     matched_filter : bool
         Filter images with the main lobe of their PSF before the search, for noise that is
         independent from pixel to pixel.
+    imaging : ImagingSettings
+        How images are made of visibilities.
     """
 
     threshold: float = 7.0
@@ -84,6 +87,7 @@ class SearchSettings:
     pixel_weights: bool = True
     max_cutouts: int = 100
     matched_filter: bool = False
+    imaging: ImagingSettings = field(default_factory=ImagingSettings)
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -237,11 +241,16 @@ def _check_memory(plan: SearchPlan) -> None:
 
 
 def _check_noise(history: History, header: StreamHeader) -> None:
-    """Raise InputError if what was searched had no noise, or too small or large numbers."""
+    """Raise InputError if what was searched had no noise, or too small or large numbers.
+
+    A single sample is searched, but has no noise that could be measured.
+    """
+    if header.n_samples == 1 and any(history.quality):
+        return
     noise = history.noise_map[np.isfinite(history.noise_map)]
     if not len(noise):
         problem = "holds no noise: every sample is NaN, flagged or the same"
-        raise InputError(header.source, "data", problem, "check the recording, flags and unit")
+        raise NoDataError(header.source, "data", problem, "check the recording, flags and unit")
     if not _MEASURABLE[0] < np.median(noise) < _MEASURABLE[1]:
         problem = f"has a noise of {np.median(noise):.3g}, beyond single precision"
         raise InputError(header.source, "data", problem, "scale the samples to a noise near 1")

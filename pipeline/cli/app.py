@@ -55,6 +55,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("demo", "pipeline.cli.demo", "Simulate a recording and search it."),
     CommandRow("plan", "pipeline.cli.plan", "Trial grids, efficiency, memory and speed."),
     CommandRow("search", "pipeline.cli.search", "Find bursts in a recording."),
+    CommandRow("image", "pipeline.cli.image", "Make an image cube of visibilities."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )

@@ -74,7 +74,9 @@ def describe(error: BaseException) -> str:
 
 def exit_code(error: BaseException) -> int:
     """2 for what the user gave, 1 for what happened to the work."""
-    return 2 if isinstance(error, InputError | TyperException) else 1
+    if isinstance(error, InputError):
+        return error.code
+    return 2 if isinstance(error, TyperException) else 1
 
 
 def _describe_os_error(error: OSError) -> str:

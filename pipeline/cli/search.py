@@ -16,7 +16,7 @@ import typer
 def search(
     inputs: Annotated[
         list[Path],
-        typer.Argument(metavar="INPUT...", help="Image cube, FITS snapshots, or filterbank."),
+        typer.Argument(metavar="INPUT...", help="Cube, FITS images, filterbank, visibilities."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     threshold: Annotated[float | None, typer.Option("--threshold", help="S/N. [7]")] = None,
@@ -56,7 +56,7 @@ def search(
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
     given["matched_filter"] = matched_filter
     settings = with_options(settings, given)
-    with open_recording(inputs) as reader:
+    with open_recording(inputs, settings.imaging) as reader:
         summary = run(reader, out, settings)
     page = None
     if report:

@@ -69,14 +69,18 @@ def terrestrial_axes(times: Time, centre: SkyCoord, site: EarthLocation) -> NDAr
     return axes @ np.swapaxes(polar, -1, -2)
 
 
+def sky_axes(centre: SkyCoord) -> NDArray[np.float64]:
+    """Axes of u (east), v (north) and w (towards the source) in ICRS, (3, 3); rows are axes."""
+    ra, dec = centre.icrs.ra.rad, centre.icrs.dec.rad
+    w = erfa.s2c(ra, dec)
+    u = np.array([-np.sin(ra), np.cos(ra), 0.0])
+    return np.stack([u, np.cross(w, u), w])
+
+
 def antenna_uvw(
     antennas: NDArray[np.floating], times: Time, centre: SkyCoord, site: EarthLocation
 ) -> NDArray[np.float64]:
     """Coordinates of antennas along u, v and w.
-
-    The baseline from antenna i to antenna j has the difference j - i; its visibility of a
-    source at (l, m) is ``exp(-2 pi i (u l + v m + w (n - 1)))`` of the flux, with
-    wavelengths for metres, once it is turned to the phase centre.
 
     Parameters
     ----------

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import h5py
+
 from pipeline.block import Reader
 from pipeline.errors import InputError
+from pipeline.imaging.settings import ImagingSettings
 
 KNOWN = (
     "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
-    "(files or their folder), SIGPROC filterbank"
+    "(files or their folder), SIGPROC filterbank; visibilities in UVH5, UVFITS or a "
+    "Measurement Set"
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def open_recording(paths: Sequence[Path]) -> Reader:
+def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None) -> Reader:
     """Open files as one recording.
 
     Formats are recognised by content. A folder, or several FITS files, is a series
     of snapshots; several cubes or filterbanks are one recording, in order of time,
     with gaps of weight 0 between them. In a folder files of no known format are
     passed over, unless they have the ending of those that are read: these are damaged.
+    Of visibilities, one file at a time, images are made as they are read.
 
     Parameters
     ----------
     paths : sequence of Path
         Files or folders.
+    imaging : ImagingSettings, optional
 
     Returns
     -------
@@ -52,6 +59,14 @@ def open_recording(paths: Sequence[Path]) -> Reader:
         from pipeline.readers.cube import CubeReader
 
         return _join(same, CubeReader)
+    if kind == "visibilities":
+        if len(same) > 1:
+            remedy = "give one, or join them with pyuvdata"
+            raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
+        from pipeline.imaging.imager import ImagedReader
+        from pipeline.visibilities.uvdata import UvdataReader
+
+        return ImagedReader(UvdataReader(same[0]), imaging)
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
@@ -79,7 +94,7 @@ def _expand(paths: list[Path]) -> list[tuple[Path, str]]:
         raise InputError("input", "files", "no recording is given", KNOWN)
     files: dict[Path, str] = {}
     for path in paths:
-        if path.is_dir():
+        if path.is_dir() and not _is_measurement_set(path):
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
             found = {p: kind for p in inside if (kind := recognise(p)) is not None}
             if not found:
@@ -115,20 +130,35 @@ def _unknown(path: Path) -> InputError:
 
 
 def recognise(path: Path) -> str | None:
-    """``"cube"``, ``"FITS"``, ``"filterbank"``, or None for anything else.
+    """``"cube"``, ``"FITS"``, ``"filterbank"``, ``"visibilities"``, or None for anything else.
 
-    Any HDF5 file counts as a cube (the cube reader says what is wrong with it).
+    HDF5 that is not UVH5 counts as a cube (the cube reader says what is wrong with it).
     """
+    if _is_measurement_set(path):
+        return "visibilities"
     try:
         with path.open("rb") as file:
-            head = file.read(16)
+            head = file.read(2880)
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
         raise InputError(str(path), "file", problem, "check the path") from error
     if head.startswith(_HDF5):
-        return "cube"
+        return "visibilities" if _is_uvh5(path) else "cube"
     if head.startswith(b"SIMPLE  ="):
-        return "FITS"
+        # Random groups are what nothing but visibilities is written in.
+        return "visibilities" if re.search(rb"GROUPS  = +T", head) else "FITS"
     if head[4:16] == b"HEADER_START":
         return "filterbank"
     return None
+
+
+def _is_measurement_set(path: Path) -> bool:
+    return path.is_dir() and all((path / name).exists() for name in ("table.dat", "ANTENNA"))
+
+
+def _is_uvh5(path: Path) -> bool:
+    try:
+        with h5py.File(path, "r") as file:
+            return "Header" in file and "ant_1_array" in file["Header"]
+    except (OSError, KeyError, RuntimeError):
+        return False

@@ -234,6 +234,9 @@ def _extent(cutout: Cutout, width_s: float) -> tuple[float, float]:
 def _dm_time(axes: Axes, row: Row, cutout: Cutout) -> None:
     """S/N of the best width against time and trial DM."""
     tidy(axes, "DM against time, best width")
+    if not np.isfinite(cutout.dm_time_snr).any():
+        nothing(axes, "the recording is shorter than the sweep")
+        return
     factor, unit = time_unit(float(np.ptp(cutout.dm_time_s)) or float(row["width"]))
     low, high = limits(cutout.dm_time_snr, 0.5, 100)
     mesh = axes.pcolormesh(

@@ -1,0 +1,276 @@
+"""A recording of visibilities as a recording of images, on a grid that is fixed on the sky.
+
+A few samples at a time share one geometry: as many as the Earth turns by so little that no
+source of the field moves by more than a thousandth of the beam. Each of them is turned to
+the centre of the field exactly, fine channels are averaged as far as the edge of the field
+allows, and what is left is one gridding of many samples.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from astropy import units
+from astropy.coordinates import SkyCoord
+from astropy.wcs import WCS
+from jax import lax
+from numpy.typing import NDArray
+
+from pipeline.block import StreamHeader
+from pipeline.errors import InputError
+from pipeline.imaging.geometry import LIGHT_M_S
+from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
+from pipeline.imaging.settings import ImagingSettings
+from pipeline.readers.base import BaseReader
+from pipeline.readers.wcs import psf_fwhm_px
+from pipeline.visibilities.block import VisReader
+
+_EARTH_RAD_S = 7.2921e-5
+_LARGEST_FIELD = math.sin(math.radians(30))
+"""Half a side of the image that is made unless asked otherwise, in direction cosine."""
+
+_MOST_TIMES = 32
+
+
+class _Channels(NamedTuple):
+    """How fine channels are averaged: (image channel, group, member).
+
+    Attributes
+    ----------
+    fine : int
+        Place among the fine channels.
+    there : bool
+        False for what only fills the last group.
+    freq_hz : (image channel, group)
+        Mean of the members.
+    offset_hz : (image channel, group, member)
+        From that mean.
+    """
+
+    fine: NDArray[np.int64]
+    there: NDArray[np.bool_]
+    freq_hz: NDArray[np.float64]
+    offset_hz: NDArray[np.float32]
+
+
+def _channels(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _Channels:
+    """Image channels of equal numbers of fine channels, in groups no wider than ``widest_mhz``."""
+    n_fine = len(freq_mhz)
+    members = -(-n_fine // min(most, n_fine))
+    n_channels = -(-n_fine // members)
+    step = np.median(np.diff(freq_mhz)) if n_fine > 1 else widest_mhz
+    in_group = int(np.clip(widest_mhz / max(abs(step), 1e-30), 1, members))
+    n_groups = -(-members // in_group)
+    in_group = -(-members // n_groups)
+    place = np.arange(n_groups * in_group).reshape(1, n_groups, in_group)
+    fine = np.arange(n_channels)[:, None, None] * members + place
+    there = (place < members) & (fine < n_fine)
+    fine = np.minimum(fine, n_fine - 1)
+    freq_hz = freq_mhz[fine] * 1e6
+    count = np.maximum(there.sum(2), 1)
+    mean = np.where(there.any(2), (freq_hz * there).sum(2) / count, freq_hz[..., 0])
+    offset = np.where(there, freq_hz - mean[..., None], 0)
+    return _Channels(fine, there, mean, offset.astype(np.float32))
+
+
+@partial(jax.jit, static_argnums=0)
+def _images(
+    gridder: Gridder,
+    channels: _Channels,
+    block: tuple[jax.Array, jax.Array],
+    turn: tuple[jax.Array, jax.Array],
+    geometry: tuple[jax.Array, jax.Array],
+) -> tuple[jax.Array, jax.Array]:
+    """Images of a few samples of one geometry.
+
+    Parameters
+    ----------
+    block : (time, baseline, channel) complex64, float32
+        Visibilities and their weights.
+    turn : (time, baseline, image channel, group), (time, baseline) float32
+        Turns to the centre at the mean frequency of each group, and delays in seconds.
+    geometry : (image channel, group, baseline, 3), (image channel, group, baseline)
+        Wavelengths, and weights of the imaging.
+
+    Returns
+    -------
+    As :func:`dirty_images`.
+    """
+    (data, weights), (cycles, delay_s), (uvw, imaging) = block, turn, geometry
+    phase = cycles[..., None] + delay_s[:, :, None, None, None] * channels.offset_hz
+    angle = 2 * jnp.pi * (phase - jnp.round(phase))
+    phasor = lax.complex(jnp.cos(angle), jnp.sin(angle))
+    part = jnp.where(channels.there, weights[:, :, channels.fine], 0)
+    flux = jnp.where(part > 0, data[:, :, channels.fine] * part, 0) * phasor
+    total = jnp.sum(part, -1)
+    mean = jnp.sum(flux, -1) / jnp.where(total > 0, total, 1)
+    # (time, baseline, channel, group) to (channel, group and baseline, time)
+    n_channels, n_times = uvw.shape[0], data.shape[0]
+    vis, weight = (
+        a.transpose(2, 3, 1, 0).reshape(n_channels, -1, n_times)
+        for a in (mean, total * imaging.transpose(2, 0, 1))
+    )
+    return dirty_images(gridder, uvw.reshape(n_channels, -1, 3), vis, weight)
+
+
+class ImagedReader(BaseReader):
+    """Images of a recording of visibilities, made as they are read.
+
+    Parameters
+    ----------
+    vis : VisReader
+        Closed with this reader.
+    settings : ImagingSettings
+
+    Raises
+    ------
+    InputError
+        If the images cannot be made.
+    """
+
+    def __init__(self, vis: VisReader, settings: ImagingSettings | None = None) -> None:
+        self._vis = vis
+        settings = settings or ImagingSettings()
+        self._weighting, known = settings.weighting, vis.header
+        self._centre = _centre_of(settings, known.centre)
+        where, freq_hz = known.source, known.freq_mhz * 1e6
+        epochs = sorted({0, known.n_samples // 2, known.n_samples - 1})
+        seen = np.concatenate([self._mean_uvw(t, t + 1)[0] for t in epochs])
+        used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
+        if not used.any():
+            problem = "none is as long as the weighting asks for, or none was recorded"
+            raise InputError(where, "baselines", problem, "change uv_min_m and uv_max_m")
+        longest = np.linalg.norm(seen[used], axis=-1).max() * freq_hz.max() / LIGHT_M_S
+        if longest <= 0:
+            raise InputError(where, "baselines", "have no length", "give an interferometer")
+        pixel = math.radians(settings.pixel_arcsec / 3600) or 1 / (3 * longest)
+        size = settings.size or max(1, min(175, int(2 * _LARGEST_FIELD / pixel)))
+        self._grid = Grid((size, size), pixel)
+        depth = 1.05 * np.abs(seen[used][:, 2]).max() * freq_hz.max() / LIGHT_M_S
+        try:
+            self._gridder = make_gridder(
+                self._grid, np.array([longest, longest, depth]), settings.error
+            )
+        except ValueError as error:
+            name, _, problem = str(error).partition(": ")
+            raise InputError(where, name, problem, "change the imaging settings") from error
+        # A Gaussian beam smeared by a band of the relative width b keeps 1 / sqrt(1 + 0.462 x^2)
+        # of its peak at the distance of d beams, x = b d (Bridle & Schwab 1999).
+        beam = 0.7 / longest
+        edge = max(size // 2, 1) * pixel
+        wide = math.sqrt((1 / (1 - settings.max_smearing) ** 2 - 1) / 0.462) * beam / edge
+        self._table = _channels(known.freq_mhz, settings.channels, wide * known.freq_mhz.min())
+        moved = _EARTH_RAD_S * edge * known.tsamp_s / 2
+        self._at_once = int(np.clip(settings.error * beam / moved, 1, _MOST_TIMES))
+        self._full = self._full_weight(known.n_samples // 2)
+        psf = self._psf(known.n_samples // 2)
+        self.header = StreamHeader(
+            source=where,
+            freq_mhz=self._table.freq_hz.mean(1) / 1e6,
+            tsamp_s=known.tsamp_s,
+            start=known.start,
+            n_samples=known.n_samples,
+            shape=self._grid.shape,
+            wcs=_wcs(self._grid, self._centre),
+            bunit=f"{known.unit}/beam" if known.unit else "uncalibrated",
+            psf=psf,
+            beam_fwhm_px=psf_fwhm_px(psf),
+        )
+
+    def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        n_channels = len(self._table.freq_hz)
+        data = np.empty((stop - start, n_channels, *self._grid.shape), np.float32)
+        weights = np.empty((stop - start, n_channels), np.float32)
+        # The same samples share a geometry however they are asked for.
+        first = start - start % self._at_once
+        for begin in range(first, stop, self._at_once):
+            images, total = self._make(begin)
+            low, high = max(begin, start), min(begin + self._at_once, stop)
+            data[low - start : high - start] = images[low - begin : high - begin]
+            weights[low - start : high - start] = total[low - begin : high - begin] / self._full
+        weights[~np.isfinite(data).any(axis=(2, 3))] = 0
+        return data, weights
+
+    def close(self) -> None:
+        self._vis.close()
+
+    def _mean_uvw(self, start: int, stop: int) -> tuple[NDArray, NDArray]:
+        """Mean of the baselines of some samples, and the path of each to the centre."""
+        uvw, path = self._vis.uvw(start, stop, self._centre)
+        there = np.isfinite(uvw)
+        mean = np.where(there, uvw, 0).sum(0) / np.maximum(there.sum(0), 1)
+        return np.where(there.any(0), mean, np.nan), np.nan_to_num(path)
+
+    def _geometry(self, uvw_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+        """Baselines in wavelengths and their weights, (image channel, group, baseline, ...)."""
+        used = np.isfinite(uvw_m).all(-1) & self._weighting.uses(uvw_m)
+        uvw = np.where(used[:, None], uvw_m, 0) * (self._table.freq_hz[..., None, None] / LIGHT_M_S)
+        count = self._table.there.sum(2)[..., None] * used
+        weights = [
+            self._weighting.weights(self._grid, u.reshape(-1, 3), n.ravel()).reshape(n.shape)
+            for u, n in zip(uvw, count.astype(float), strict=True)
+        ]
+        return uvw.astype(np.float32), np.where(used, np.stack(weights), 0)
+
+    def _make(self, begin: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Images and sums of weights of the samples that share a geometry."""
+        block = self._vis.read(begin, begin + self._at_once)
+        n = len(block.data)
+        uvw, path = self._mean_uvw(begin, begin + n)
+        spare = self._at_once - n
+
+        def whole(a: NDArray) -> NDArray:
+            return np.pad(a, ((0, spare), *[(0, 0)] * (a.ndim - 1))) if spare else a
+
+        delay = path / LIGHT_M_S
+        cycles = delay[..., None, None] * self._table.freq_hz
+        turn = [(cycles - np.rint(cycles)).astype(np.float32), delay.astype(np.float32)]
+        images, total = _images(
+            self._gridder,
+            self._table,
+            (whole(block.data), whole(block.weights)),
+            (whole(turn[0]), whole(turn[1])),
+            self._geometry(uvw),
+        )
+        return np.asarray(images)[:n], np.asarray(total)[:n]
+
+    def _full_weight(self, sample: int) -> NDArray[np.float32]:
+        """Sum of weights of a sample of which nothing is missing, for each channel."""
+        _, weights = self._geometry(self._mean_uvw(sample, sample + 1)[0])
+        full = (weights * self._table.there.sum(2)[..., None]).sum((1, 2))
+        return np.maximum(full, 1e-30).astype(np.float32)
+
+    def _psf(self, sample: int) -> NDArray[np.float32]:
+        """Image of a source of 1 in the centre, its channels averaged."""
+        uvw, weights = self._geometry(self._mean_uvw(sample, sample + 1)[0])
+        n_channels = len(uvw)
+        weights = weights.reshape(n_channels, -1, 1)
+        ones = np.ones(weights.shape, np.complex64)
+        images, _ = dirty_images(self._gridder, uvw.reshape(n_channels, -1, 3), ones, weights)
+        psf = np.nanmean(np.asarray(images)[0], axis=0)
+        return (psf / psf.max()).astype(np.float32)
+
+
+def _centre_of(settings: ImagingSettings, usual: SkyCoord) -> SkyCoord:
+    if settings.ra_deg is None or settings.dec_deg is None:
+        return usual
+    return SkyCoord(settings.ra_deg * units.deg, settings.dec_deg * units.deg)
+
+
+def _wcs(grid: Grid, centre: SkyCoord) -> WCS:
+    """SIN projection about the centre, which lies on pixel n // 2."""
+    wcs = WCS(naxis=2)
+    ny, nx = grid.shape
+    wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.crval = [centre.icrs.ra.deg, centre.icrs.dec.deg]
+    wcs.wcs.crpix = [nx // 2 + 1, ny // 2 + 1]
+    wcs.wcs.cdelt = np.degrees([-grid.pixel_rad, grid.pixel_rad])
+    wcs.wcs.radesys = "ICRS"
+    wcs.wcs.set()
+    return wcs

@@ -1,0 +1,1 @@
+"""Readers of visibilities; :mod:`pipeline.imaging` makes recordings of images of them."""

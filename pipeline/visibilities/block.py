@@ -1,0 +1,102 @@
+"""What recorded visibilities are to the rest of the program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from astropy.coordinates import SkyCoord
+from astropy.time import Time
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class VisHeader:
+    """Axes of a recording of visibilities.
+
+    Attributes
+    ----------
+    source : str
+        The path (or first path of several) to name in messages.
+    freq_mhz : (channel,) float64
+        Channel centres.
+    channel_width_mhz : float
+        Bandwidth of a channel.
+    tsamp_s : float
+        Sampling interval.
+    start : astropy.time.Time
+        UTC time of the centre of sample 0.
+    n_samples : int
+        Length of the recording, gaps included.
+    baselines : (baseline, 2) int
+        Antennas of each, the first before the second; no autocorrelations.
+    centre : SkyCoord
+        Where images have their centre unless asked otherwise: the phase centre, or where a
+        recording without one looks in its middle.
+    unit : str
+        ``"Jy"`` when calibrated.
+    """
+
+    source: str
+    freq_mhz: NDArray[np.float64]
+    channel_width_mhz: float
+    tsamp_s: float
+    start: Time
+    n_samples: int
+    baselines: NDArray[np.int64]
+    centre: SkyCoord
+    unit: str
+
+    def times(self, start: int, stop: int) -> Time:
+        """Centres of samples."""
+        seconds = np.arange(start, stop) * self.tsamp_s
+        return Time(self.start.jd1, self.start.jd2 + seconds / 86400, format="jd", scale="utc")
+
+
+@dataclass(frozen=True)
+class VisBlock:
+    """Consecutive samples of a recording of visibilities.
+
+    Attributes
+    ----------
+    start : int
+        Sample number of the first sample.
+    data : (time, baseline, channel) complex64
+        Stokes I; what has weight 0 may be anything.
+    weights : (time, baseline, channel) float32
+        Relative inverse variance, 0 where flagged or missing.
+    """
+
+    start: int
+    data: NDArray[np.complex64]
+    weights: NDArray[np.float32]
+
+
+class VisReader(Protocol):
+    """Random access to a recording of visibilities by sample number."""
+
+    header: VisHeader
+
+    def read(self, start: int, stop: int) -> VisBlock:
+        """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        ...
+
+    def uvw(
+        self, start: int, stop: int, centre: SkyCoord
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Baselines as seen from a direction.
+
+        A source of 1 at (l, m) has the visibility ``exp(-2 pi i (u l + v m + w (n - 1)))``,
+        u, v and w in wavelengths, once it is turned to the centre.
+
+        Returns
+        -------
+        uvw : (time, baseline, 3), metres
+        path : (time, baseline), metres
+            Difference of path towards the centre that is not taken out of the data: they are
+            turned there by ``exp(2 pi i path / wavelength)``.
+        """
+        ...
+
+    def close(self) -> None: ...
