@@ -196,6 +196,16 @@ class ImagedReader(BaseReader):
         weights[~np.isfinite(data).any(axis=(2, 3))] = 0
         return data, weights
 
+    @property
+    def n_groups(self) -> int:
+        """Averaged channels that are gridded for a channel of the images."""
+        return self._table.freq_hz.shape[1]
+
+    @property
+    def n_terms(self) -> int:
+        """Terms of the series in w."""
+        return len(self._gridder.terms)
+
     def close(self) -> None:
         self._vis.close()
 
