@@ -46,6 +46,8 @@ class _Channels(NamedTuple):
         Place among the fine channels.
     there : bool
         False for what only fills the last group.
+    centre_mhz : (image channel,)
+        Mean of all members.
     freq_hz : (image channel, group)
         Mean of the members.
     offset_hz : (image channel, group, member)
@@ -54,6 +56,7 @@ class _Channels(NamedTuple):
 
     fine: NDArray[np.int64]
     there: NDArray[np.bool_]
+    centre_mhz: NDArray[np.float64]
     freq_hz: NDArray[np.float64]
     offset_hz: NDArray[np.float32]
 
@@ -72,10 +75,11 @@ def _channels(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _C
     there = (place < members) & (fine < n_fine)
     fine = np.minimum(fine, n_fine - 1)
     freq_hz = freq_mhz[fine] * 1e6
-    count = np.maximum(there.sum(2), 1)
-    mean = np.where(there.any(2), (freq_hz * there).sum(2) / count, freq_hz[..., 0])
+    count, total = there.sum(2), (freq_hz * there).sum(2)
+    mean = np.where(count > 0, total / np.maximum(count, 1), freq_hz[..., 0])
     offset = np.where(there, freq_hz - mean[..., None], 0)
-    return _Channels(fine, there, mean, offset.astype(np.float32))
+    centre_mhz = total.sum(1) / count.sum(1) / 1e6
+    return _Channels(fine, there, centre_mhz, mean, offset.astype(np.float32))
 
 
 @partial(jax.jit, static_argnums=0)
@@ -139,8 +143,8 @@ class ImagedReader(BaseReader):
         self._weighting, known = settings.weighting, vis.header
         self._centre = _centre_of(settings, known.centre)
         where, freq_hz = known.source, known.freq_mhz * 1e6
-        epochs = sorted({0, known.n_samples // 2, known.n_samples - 1})
-        seen = np.concatenate([self._mean_uvw(t, t + 1)[0] for t in epochs])
+        epochs = known.n_samples // 2, 0, known.n_samples - 1
+        seen = np.stack([self._mean_uvw(t, t + 1)[0] for t in epochs])
         used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
         if not used.any():
             problem = "none is as long as the weighting asks for, or none was recorded"
@@ -167,11 +171,14 @@ class ImagedReader(BaseReader):
         self._table = _channels(known.freq_mhz, settings.channels, wide * known.freq_mhz.min())
         moved = _EARTH_RAD_S * edge * known.tsamp_s / 2
         self._at_once = int(np.clip(settings.error * beam / moved, 1, _MOST_TIMES))
-        self._full = self._full_weight(known.n_samples // 2)
-        psf = self._psf(known.n_samples // 2)
+        # The middle of the recording may be missing.
+        uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
+        full = (weights * self._table.there.sum(2)[..., None]).sum((1, 2))
+        self._full = np.maximum(full, 1e-30).astype(np.float32)
+        psf = self._psf(uvw, weights)
         self.header = StreamHeader(
             source=where,
-            freq_mhz=self._table.freq_hz.mean(1) / 1e6,
+            freq_mhz=self._table.centre_mhz,
             tsamp_s=known.tsamp_s,
             start=known.start,
             n_samples=known.n_samples,
@@ -193,7 +200,6 @@ class ImagedReader(BaseReader):
             low, high = max(begin, start), min(begin + self._at_once, stop)
             data[low - start : high - start] = images[low - begin : high - begin]
             weights[low - start : high - start] = total[low - begin : high - begin] / self._full
-        weights[~np.isfinite(data).any(axis=(2, 3))] = 0
         return data, weights
 
     @property
@@ -249,15 +255,8 @@ class ImagedReader(BaseReader):
         )
         return np.asarray(images)[:n], np.asarray(total)[:n]
 
-    def _full_weight(self, sample: int) -> NDArray[np.float32]:
-        """Sum of weights of a sample of which nothing is missing, for each channel."""
-        _, weights = self._geometry(self._mean_uvw(sample, sample + 1)[0])
-        full = (weights * self._table.there.sum(2)[..., None]).sum((1, 2))
-        return np.maximum(full, 1e-30).astype(np.float32)
-
-    def _psf(self, sample: int) -> NDArray[np.float32]:
+    def _psf(self, uvw: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Image of a source of 1 in the centre, its channels averaged."""
-        uvw, weights = self._geometry(self._mean_uvw(sample, sample + 1)[0])
         n_channels = len(uvw)
         weights = weights.reshape(n_channels, -1, 1)
         ones = np.ones(weights.shape, np.complex64)
