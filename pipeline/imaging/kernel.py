@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 OVERSAMPLING = 1.6
 """Cells of the grid for each pixel of the image, at least."""
 
+_AMPLITUDE = 2.0
+"""Aliases of a kernel without support; of random visibilities they are a third of that."""
+
+_LEAST_SUPPORT = 4
+"""Narrower kernels follow the law less well, and save little."""
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -71,8 +77,5 @@ def kernel_for(error: float) -> Kernel:
     Each cell of support takes a factor of ``exp(-pi sqrt(1 - 1 / oversampling))`` off them.
     """
     gain = math.pi * math.sqrt(1 - 1 / OVERSAMPLING)
-    support = max(2, math.ceil(math.log(_AMPLITUDE / error) / gain))
+    support = max(_LEAST_SUPPORT, math.ceil(math.log(_AMPLITUDE / error) / gain))
     return Kernel(support, 0.97 * math.pi * support * (1 - 0.5 / OVERSAMPLING))
-
-
-_AMPLITUDE = 2.0

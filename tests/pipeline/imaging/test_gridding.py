@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ducc0
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,6 +62,8 @@ def test_images_are_the_direct_sum(shape, error, w, seed):
     images, total = imaged(gridder, uvw, vis, weights)
     np.testing.assert_allclose(total, weights.sum(0), rtol=1e-5)
     assert np.abs(images - direct(grid, uvw, vis, weights)).max() < error
+    # Each example is a program of its own, and a process has room for so many.
+    jax.clear_caches()
 
 
 def test_an_image_of_ducc0_is_the_same():
@@ -134,4 +137,4 @@ def test_a_field_beyond_the_horizon_is_refused():
 
 
 def test_kernels_widen_as_less_error_is_asked_for():
-    assert [kernel_for(e).support for e in (1e-2, 1e-3, 1e-4, 1e-5)] == [3, 4, 6, 7]
+    assert [kernel_for(e).support for e in (1e-2, 1e-3, 1e-4, 1e-5)] == [4, 4, 6, 7]
