@@ -84,7 +84,8 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
     uvw : (..., 3) float
         In wavelengths, of the longest baselines and highest frequency to come.
     error : float
-        Largest error of a pixel relative to the peak of a source.
+        Largest error relative to the peak of a source, in the inner three quarters of the
+        field; in its last pixels it may be three times as large.
 
     Raises
     ------

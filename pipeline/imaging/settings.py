@@ -24,7 +24,8 @@ class ImagingSettings:
     channels : int
         Channels of the images, at most.
     error : float
-        Largest error of a pixel from gridding, relative to the peak of a source.
+        Largest error of gridding relative to the peak of a source, in the inner three
+        quarters of the field.
     max_smearing : float
         Largest loss at the edge of the field from averaging channels.
     weighting : Weighting
