@@ -74,7 +74,8 @@ class Kernel:
 def kernel_for(error: float) -> Kernel:
     """The narrowest kernel whose aliases stay below ``error`` of the peak.
 
-    That is so in the inner three quarters of the field. Each cell of support takes a factor of ``exp(-pi sqrt(1 - 1 / oversampling))`` off them.
+    That is so in the inner three quarters of the field. Each cell of support takes a
+    factor of ``exp(-pi sqrt(1 - 1 / oversampling))`` off them.
     """
     gain = math.pi * math.sqrt(1 - 1 / OVERSAMPLING)
     support = max(_LEAST_SUPPORT, math.ceil(math.log(_AMPLITUDE / error) / gain))

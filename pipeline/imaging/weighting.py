@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import ConfigProblem
-from pipeline.imaging.gridding import Grid
+
+if TYPE_CHECKING:
+    from pipeline.imaging.gridding import Grid
 
 
 @dataclass(frozen=True)
