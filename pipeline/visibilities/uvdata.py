@@ -57,12 +57,14 @@ class UvdataReader:
         check_channels(freq_mhz, self._where, "frequencies")
         self._site: EarthLocation = meta.telescope.location
         self._antennas = np.asarray(meta.telescope.antenna_positions)
-        place = np.asarray(meta.telescope.antenna_numbers)
-        self._place = {int(number): i for i, number in enumerate(place)}
         baselines = self._pairs(meta)[0]
         self._baselines = np.unique(baselines[baselines[:, 0] != baselines[:, 1]], axis=0)
         if not len(self._baselines):
             raise InputError(self._where, "baselines", "there are none", "give cross-correlations")
+        # Of all rows at once: a slice of times would look through them again.
+        self._recorded = self._places(meta)
+        place = {int(number): i for i, number in enumerate(meta.telescope.antenna_numbers)}
+        self._ends = np.array([[place[int(a)] for a in pair] for pair in self._baselines]).T
         start = Time(self._times[0], format="jd", scale="utc")
         n_samples = int(self._sample[-1]) + 1
         self._phased = _phase_centre(meta, self._where)
@@ -106,11 +108,11 @@ class UvdataReader:
         if self._phased is None:
             times = self.header.times(start, stop)
             antennas = antenna_uvw(self._antennas, times, centre, self._site)
-            first, second = np.vectorize(self._place.__getitem__)(self._baselines).T
+            first, second = self._ends
             uvw = antennas[:, first] - antennas[:, second]
             return uvw, uvw[..., 2]
         own = np.full((stop - start, len(self._baselines), 3), np.nan)
-        rows, t, b, swapped = self._places(self._meta)
+        rows, t, b, swapped = self._recorded
         here = (t >= start) & (t < stop)
         sign = np.where(swapped[here], 1, -1)[:, None]
         own[t[here] - start, b[here]] = sign * self._meta.uvw_array[rows[here]]
