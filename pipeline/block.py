@@ -42,6 +42,8 @@ class StreamHeader:
         Point-spread function, peak 1.
     beam_fwhm_px : float
         FWHM of the synthesised beam in pixels (1 when unknown).
+    notes : tuple of str
+        What a user should know about the recording: what is missing, and why.
     """
 
     source: str
@@ -54,6 +56,7 @@ class StreamHeader:
     bunit: str = ""
     psf: NDArray[np.float32] | None = field(default=None, repr=False)
     beam_fwhm_px: float = 1.0
+    notes: tuple[str, ...] = ()
 
     @property
     def n_channels(self) -> int:

@@ -330,6 +330,7 @@ def _summary(
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     return {
         "source": header.source,
+        "notes": list(header.notes),
         "start_mjd": float(header.start.utc.mjd),
         "n_samples": progress.n_samples,
         "data_seconds": seconds,

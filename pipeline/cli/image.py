@@ -13,7 +13,8 @@ from pipeline.cli.progress import progress_bar
 
 def image(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="UVH5, UVFITS or Measurement Set.")
+        list[Path],
+        typer.Argument(metavar="INPUT...", help="UVH5, UVFITS, Measurement Set, NSFRB files."),
     ],
     out: Annotated[Path, typer.Option("--out", help="The cube to write.")],
     size: Annotated[int | None, typer.Option("--size", help="Pixels a side. [175]")] = None,
@@ -34,7 +35,7 @@ def image(
 
     Example: slowburst image recording.uvh5 --out cube.h5 --size 301
     """
-    from pipeline.cli.search import with_options
+    from pipeline.cli.search import tell_notes, with_options
     from pipeline.config import load_config
     from pipeline.errors import InputError
     from pipeline.imaging.cube import write_cube
@@ -47,8 +48,9 @@ def image(
     settings = with_options(settings, given)
     with open_recording(inputs, settings) as reader, progress_bar("imaging") as progress:
         if not isinstance(reader, ImagedReader):
-            remedy = "give UVH5, UVFITS or a Measurement Set"
+            remedy = "give UVH5, UVFITS, a Measurement Set or files of DSA-110"
             raise InputError(str(inputs[0]), "format", "holds no visibilities", remedy)
+        tell_notes(reader.header)
         summary = write_cube(reader, out, progress)
     if json_summary:
         typer.echo(json.dumps(summary))

@@ -57,6 +57,7 @@ def search(
     given["matched_filter"] = matched_filter
     settings = with_options(settings, given)
     with open_recording(inputs, settings.imaging) as reader:
+        tell_notes(reader.header)
         summary = run(reader, out, settings)
     page = None
     if report:
@@ -74,6 +75,12 @@ def search(
         f"{summary['false_alarms_expected']:.2g} false alarms expected)"
     )
     typer.echo(f"report: {page}" if page else f"results: {out}")
+
+
+def tell_notes(header: Any) -> None:
+    """Say what a user should know about a recording."""
+    for note in header.notes:
+        typer.echo(f"note: {note}", err=True)
 
 
 _NEEDED_LATER = ("sklearn.cluster", "pipeline.report")

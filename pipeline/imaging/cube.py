@@ -65,6 +65,7 @@ def write_cube(
     wall = time.monotonic() - begun
     return {
         "source": header.source,
+        "notes": list(header.notes),
         "shape": list(header.shape),
         "n_channels": header.n_channels,
         "n_samples": header.n_samples,

@@ -35,6 +35,7 @@ _LARGEST_FIELD = math.sin(math.radians(30))
 """Half a side of the image that is made unless asked otherwise, in direction cosine."""
 
 _MOST_TIMES = 32
+_UNCALIBRATED = "the visibilities are uncalibrated: fluxes and positions mean what they do"
 
 
 class _Channels(NamedTuple):
@@ -187,6 +188,7 @@ class ImagedReader(BaseReader):
             bunit=f"{known.unit}/beam" if known.unit else "uncalibrated",
             psf=psf,
             beam_fwhm_px=psf_fwhm_px(psf),
+            notes=known.notes if known.unit else (*known.notes, _UNCALIBRATED),
         )
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

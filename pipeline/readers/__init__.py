@@ -11,11 +11,12 @@ import h5py
 from pipeline.block import Reader
 from pipeline.errors import InputError
 from pipeline.imaging.settings import ImagingSettings
+from pipeline.visibilities.nsfrb_name import parse_name
 
 KNOWN = (
     "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
-    "(files or their folder), SIGPROC filterbank; visibilities in UVH5, UVFITS or a "
-    "Measurement Set"
+    "(files or their folder), SIGPROC filterbank; visibilities in UVH5, UVFITS, a "
+    "Measurement Set or DSA-110's nsfrb_sbNN_FFFFF.out"
 )
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
@@ -27,7 +28,8 @@ def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None
     of snapshots; several cubes or filterbanks are one recording, in order of time,
     with gaps of weight 0 between them. In a folder files of no known format are
     passed over, unless they have the ending of those that are read: these are damaged.
-    Of visibilities, one file at a time, images are made as they are read.
+    Of visibilities images are made as they are read: one file at a time, or the sub-bands and
+    numbers of DSA-110 that are given, also from the folders of its nodes.
 
     Parameters
     ----------
@@ -59,6 +61,11 @@ def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None
         from pipeline.readers.cube import CubeReader
 
         return _join(same, CubeReader)
+    if kind == "NSFRB":
+        from pipeline.imaging.imager import ImagedReader
+        from pipeline.visibilities.nsfrb import NsfrbReader
+
+        return ImagedReader(NsfrbReader(same), imaging)
     if kind == "visibilities":
         if len(same) > 1:
             remedy = "give one, or join them with pyuvdata"
@@ -96,6 +103,8 @@ def _expand(paths: list[Path]) -> list[tuple[Path, str]]:
     for path in paths:
         if path.is_dir() and not _is_measurement_set(path):
             inside = sorted(p for p in path.iterdir() if p.is_file() and p.name[0] != ".")
+            # Of DSA-110 every node has a folder of its own.
+            inside += sorted(p for p in path.glob("*/*.out") if parse_name(p))
             found = {p: kind for p in inside if (kind := recognise(p)) is not None}
             if not found:
                 problem = f"none of its {len(inside)} files is of a known format"
@@ -130,7 +139,7 @@ def _unknown(path: Path) -> InputError:
 
 
 def recognise(path: Path) -> str | None:
-    """``"cube"``, ``"FITS"``, ``"filterbank"``, ``"visibilities"``, or None for anything else.
+    """``"cube"``, ``"FITS"``, ``"filterbank"``, ``"visibilities"``, ``"NSFRB"``, or None.
 
     HDF5 that is not UVH5 counts as a cube (the cube reader says what is wrong with it).
     """
@@ -149,7 +158,8 @@ def recognise(path: Path) -> str | None:
         return "visibilities" if re.search(rb"GROUPS  = +T", head) else "FITS"
     if head[4:16] == b"HEADER_START":
         return "filterbank"
-    return None
+    # A format without a mark of its own.
+    return "NSFRB" if parse_name(path) else None
 
 
 def _is_measurement_set(path: Path) -> bool:

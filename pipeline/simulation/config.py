@@ -47,7 +47,9 @@ class Recording:
     ----------
     name : str
         Stem of the files; several pieces are numbered ``name_000``, ``name_001``.
-    format : {"cube", "filterbank"}
+    format : {"cube", "filterbank", "nsfrb", "uvh5"}
+        Images, one pixel, or visibilities: a drift scan as DSA-110 records it, or a field
+        that is tracked.
     n_bits : {8, 32}
         Of a filterbank. With 8 bits a standard deviation of noise is 16 counts
         about 96.
@@ -59,7 +61,7 @@ class Recording:
     tsamp_s: float = 0.1342182159
     mjd0: float = 60500.0
     name: str = "recording"
-    format: Literal["cube", "filterbank"] = "cube"
+    format: Literal["cube", "filterbank", "nsfrb", "uvh5"] = "cube"
     n_bits: Literal[8, 32] = 32
     seed: int = 0
 
@@ -79,6 +81,10 @@ class Recording:
     @property
     def n_samples(self) -> int:
         return max(1, round(self.duration_s / self.tsamp_s))
+
+    @property
+    def has_visibilities(self) -> bool:
+        return self.format in ("nsfrb", "uvh5")
 
 
 @dataclass(frozen=True)
@@ -100,11 +106,15 @@ class Band:
 
 @dataclass(frozen=True)
 class Image:
-    """``[image]``: a field of ``shape`` = (ny, nx) pixels, SIN projection about its centre."""
+    """``[image]``: a field of ``shape`` = (ny, nx) pixels, SIN projection about its centre.
+
+    Without ``ra_deg`` it is at 180 degrees; the field of visibilities crosses the meridian in
+    the middle of the recording. Of visibilities it only says where x and y are.
+    """
 
     shape: tuple[int, int] = (175, 175)
     pixel_arcsec: float = 10.665
-    ra_deg: float = 180.0
+    ra_deg: float | None = None
     dec_deg: float = 37.2
     bunit: str = "Jy/beam"
 
@@ -112,9 +122,62 @@ class Image:
         good = min(self.shape) > 0 and max(self.shape) <= 1 << 16
         _require(good, "shape", f"is {self.shape}", "give two sizes above 0, up to 65536")
         _require_positive("pixel_arcsec", self.pixel_arcsec, 36000.0)
-        _require_within("ra_deg", self.ra_deg, 360.0)
+        _require_within("ra_deg", self.ra_deg or 0.0, 360.0)
         good = -90 <= self.dec_deg <= 90
         _require(good, "dec_deg", f"is {self.dec_deg}", "give -90 to 90 degrees")
+
+
+@dataclass(frozen=True)
+class Array:
+    """``[array]``: what records visibilities; the stations and the band are DSA-110's.
+
+    Attributes
+    ----------
+    n_antennas : int
+        Stations of the core, spread evenly over it.
+    antenna_order : tuple of int
+        Station numbers, instead.
+    bad_antennas : tuple of int
+        Their baselines hold nothing but noise.
+    channels : int
+        Of each of the 16 sub-bands.
+    sefd_jy : float
+        Noise of an antenna and polarisation.
+    gain_error, phase_error_deg : float
+        rms of the antennas' amplitudes and phases, the same all the time.
+    fringe_samples : int
+        Samples that are phased to one place, of an NSFRB recording.
+    dropped_subbands : tuple of int
+        Not recorded.
+    """
+
+    n_antennas: int = 32
+    antenna_order: tuple[int, ...] = ()
+    bad_antennas: tuple[int, ...] = ()
+    channels: int = 8
+    sefd_jy: float = 6000.0
+    gain_error: float = 0.0
+    phase_error_deg: float = 0.0
+    fringe_samples: int = 25
+    dropped_subbands: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.antenna_order) or self.n_antennas
+        name = "antenna_order" if self.antenna_order else "n_antennas"
+        _require(2 <= n <= 102, name, f"is {n} antennas", "give 2 to 102")
+        _require(0 <= self.sefd_jy <= 1e12, "sefd_jy", f"is {self.sefd_jy}", "give 0 to 1e12")
+        good = 0 <= self.gain_error < 1
+        _require(good, "gain_error", f"is {self.gain_error}", "give 0 or more, below 1")
+        _require_within("phase_error_deg", self.phase_error_deg, 180.0)
+        good = 384 % max(self.channels, 1) == 0 and self.channels > 0
+        remedy = "give a divisor of 384"
+        _require(good, "channels", f"is {self.channels}", remedy)
+        good = 1 <= self.fringe_samples <= 2250
+        _require(good, "fringe_samples", f"is {self.fringe_samples}", "give 1 to 2250")
+        bad = [s for s in self.dropped_subbands if not 0 <= s < 16]
+        _require(not bad, "dropped_subbands", f"holds {bad}", "give 0 to 15")
+        good = len(set(self.dropped_subbands)) < 16
+        _require(good, "dropped_subbands", "leaves none", "name fewer")
 
 
 @dataclass(frozen=True)
@@ -251,6 +314,9 @@ class Rfi:
         0-based; empty for all of them (a broadband impulse).
     pattern : {"uniform", "noise"}
         The same in every pixel, or one fixed random pattern.
+    place_m : (float, float, float), optional
+        East, north and up of the middle of the array: a transmitter in the near field, which
+        is what interference with visibilities is. Its flux is not subject to the beam.
     """
 
     time_s: float
@@ -258,6 +324,7 @@ class Rfi:
     flux: float
     channels: tuple[int, ...] = ()
     pattern: Literal["uniform", "noise"] = "uniform"
+    place_m: tuple[float, float, float] | None = None
 
     def __post_init__(self) -> None:
         _require_positive("duration_s", self.duration_s)
@@ -298,6 +365,7 @@ class SimulationConfig:
     recording: Recording = field(default_factory=Recording)
     band: Band = field(default_factory=Band)
     image: Image = field(default_factory=Image)
+    array: Array = field(default_factory=Array)
     psf: Psf = field(default_factory=Psf)
     noise: Noise = field(default_factory=Noise)
     sources: tuple[Source, ...] = ()
@@ -307,6 +375,9 @@ class SimulationConfig:
 
     def __post_init__(self) -> None:
         n = self.band.n_channels
+        if self.recording.has_visibilities:
+            _require(self.band == Band(), "band", "is that of DSA-110", "leave it out")
+            n = 16 * self.array.channels
         good = len(self.noise.channel_factors) in (0, n)
         problem = f"has {len(self.noise.channel_factors)} entries for {n} channels"
         _require(good, "noise.channel_factors", problem, f"give {n}, or none")
@@ -316,9 +387,14 @@ class SimulationConfig:
                 problem = f"holds {bad}, there are {n} channels"
                 _require(not bad, f"{name}[{i}].channels", problem, f"give 0 to {n - 1}")
         for i, pulse in enumerate(self.pulses):
-            noisy = pulse.snr is None or self.noise.sigma > 0
-            remedy = "give fluence_jy_ms, or noise.sigma above 0"
+            sefd, sigma = self.array.sefd_jy, self.noise.sigma
+            noisy = pulse.snr is None or (sefd if self.recording.has_visibilities else sigma) > 0
+            remedy = "give fluence_jy_ms, or noise above 0"
             _require(noisy, f"pulses[{i}].snr", "means nothing without noise", remedy)
-        one_pixel = self.recording.format == "cube" or self.image.shape == (1, 1)
+        for i, rfi in enumerate(self.rfi):
+            placed = (rfi.place_m is not None) == self.recording.has_visibilities
+            remedy = "give it for visibilities, and for nothing else"
+            _require(placed, f"rfi[{i}].place_m", "is missing, or too much", remedy)
+        one_pixel = self.recording.format != "filterbank" or self.image.shape == (1, 1)
         problem = f"is {self.image.shape}, a filterbank has one pixel"
         _require(one_pixel, "image.shape", problem, "give shape = [1, 1]")

@@ -20,8 +20,28 @@ from pipeline.simulation.config import SimulationConfig
 from pipeline.simulation.filterbank_writer import FilterbankWriter
 from pipeline.simulation.scene import Scene, recorded_pieces
 from pipeline.simulation.truth import write_truth
+from pipeline.simulation.vis_writers import NsfrbWriter, Uvh5Writer, nsfrb_names
+from pipeline.simulation.visibilities import FILE_SAMPLES, VisScene
+from pipeline.visibilities.nsfrb_name import OBSERVATION, parse_name
 
-_SUFFIX = {"cube": ".h5", "filterbank": ".fil"}
+_SUFFIX = {"cube": ".h5", "filterbank": ".fil", "uvh5": ".uvh5"}
+_BESIDE = ("truth.ecsv", "config.toml", "summary.json", OBSERVATION)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A stretch of samples, and the files it goes to.
+
+    Attributes
+    ----------
+    number : int
+        In order of time.
+    """
+
+    number: int
+    start: int
+    stop: int
+    paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -82,33 +102,65 @@ def simulate(
     seed = config.recording.seed if seed is None else seed
     config = replace(config, recording=replace(config.recording, seed=seed))
     out_dir = Path(out_dir)
-    pieces = recorded_pieces(config)
+    parts = _parts(config, out_dir)
     try:
-        scene = Scene(config, seed)
-        if not pieces:
+        if not parts:
             raise ConfigProblem("gaps", "all samples are missing", "shorten the gaps")
-        if config.recording.n_bits == 8 and not scene.sigma.mean() > 0:
-            raise ConfigProblem("recording.n_bits", "8 bits need noise", "use n_bits = 32")
+        scene = _scene(config, seed, [part.start for part in parts])
     except ConfigProblem as error:
         raise InputError(where, error.field, error.problem, error.remedy) from error
-    recordings = _claim(out_dir, config, len(pieces), overwrite)
+    _claim(out_dir, config.recording.name, overwrite)
     text = dump_config(config)
     meta = {"program": "slowburst simulate", "versions": versions(), "seed": seed, "config": text}
-    _write_recordings(scene, list(zip(recordings, pieces, strict=True)), meta, progress)
+    _write_recordings(scene, parts, meta, progress)
+    if config.recording.format == "nsfrb" and isinstance(scene, VisScene):
+        _write_text(out_dir / OBSERVATION, dump_config(scene.observation))
     truth = out_dir / "truth.ecsv"
     write_truth(scene, truth, meta)
     _write_text(out_dir / "config.toml", text)
-    summary = _summary(scene, recordings, pieces, time.perf_counter() - begun)
+    summary = _summary(scene, parts, time.perf_counter() - begun)
     _write_text(out_dir / "summary.json", json.dumps(summary, indent=2) + "\n")
-    return SimulationResult(tuple(recordings), truth, summary)
+    recordings = tuple(path for part in parts for path in part.paths)
+    return SimulationResult(recordings, truth, summary)
 
 
-def _claim(out_dir: Path, config: SimulationConfig, n: int, overwrite: bool) -> list[Path]:
-    """Names of the recordings; the folder exists and holds nothing of these names."""
-    name, suffix = config.recording.name, _SUFFIX[config.recording.format]
-    old = [out_dir / f for f in ("truth.ecsv", "config.toml", "summary.json")]
+def _scene(config: SimulationConfig, seed: int, starts: list[int]) -> Scene | VisScene:
+    if config.recording.has_visibilities:
+        return VisScene(config, seed, starts)
+    scene = Scene(config, seed)
+    if config.recording.n_bits == 8 and not scene.sigma.mean() > 0:
+        raise ConfigProblem("recording.n_bits", "8 bits need noise", "use n_bits = 32")
+    return scene
+
+
+def _parts(config: SimulationConfig, out_dir: Path) -> list[_Part]:
+    """Stretches of the recording with the files that each goes to."""
+    name, pieces = config.recording.name, recorded_pieces(config)
+    if config.recording.format == "nsfrb":
+        cuts = [
+            (first, min(first + FILE_SAMPLES, stop))
+            for start, stop in pieces
+            for first in range(start, stop, FILE_SAMPLES)
+        ]
+        dropped = config.array.dropped_subbands
+        return [
+            _Part(i, *cut, tuple(out_dir / f for f in nsfrb_names(i, dropped)))
+            for i, cut in enumerate(cuts)
+        ]
+    suffix = _SUFFIX[config.recording.format]
+    numbers = [f"_{i:03d}" for i in range(len(pieces))] if len(pieces) > 1 else [""]
+    return [
+        _Part(i, *piece, (out_dir / f"{name}{number}{suffix}",))
+        for i, (piece, number) in enumerate(zip(pieces, numbers, strict=False))
+    ]
+
+
+def _claim(out_dir: Path, name: str, overwrite: bool) -> None:
+    """Make the folder, and see that it holds nothing of the names that will be written."""
+    old = [out_dir / f for f in _BESIDE]
     old += [p for s in _SUFFIX.values() for p in sorted(out_dir.glob(f"{name}_[0-9][0-9][0-9]{s}"))]
     old += [out_dir / f"{name}{s}" for s in _SUFFIX.values()]
+    old += sorted(p for p in out_dir.glob("*.out") if parse_name(p))
     occupied = [p for p in old if p.exists()]
     if occupied and not overwrite:
         problem = f"{occupied[0].name} exists already"
@@ -120,31 +172,31 @@ def _claim(out_dir: Path, config: SimulationConfig, n: int, overwrite: bool) -> 
     except OSError as error:
         problem = f"cannot be used ({error.strerror})"
         raise InputError(str(out_dir), "--out", problem, "choose another folder") from error
-    if n == 1:
-        return [out_dir / f"{name}{suffix}"]
-    return [out_dir / f"{name}_{i:03d}{suffix}" for i in range(n)]
 
 
 def _write_recordings(
-    scene: Scene,
-    pieces: list[tuple[Path, tuple[int, int]]],
+    scene: Scene | VisScene,
+    parts: list[_Part],
     meta: dict[str, Any],
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    total = sum(stop - start for _, (start, stop) in pieces)
+    total = sum(part.stop - part.start for part in parts)
     done = 0
-    for path, (start, stop) in pieces:
-        with _writer(scene, path, start, meta) as writer:
-            for data in scene.samples(start, stop):
+    for part in parts:
+        with _writer(scene, part, meta) as writer:
+            for data in scene.samples(part.start, part.stop):
                 writer.append(data)
                 done += len(data)
                 if progress is not None:
                     progress(done, total)
 
 
-def _writer(
-    scene: Scene, path: Path, start: int, meta: dict[str, Any]
-) -> CubeWriter | FilterbankWriter:
+def _writer(scene: Scene | VisScene, part: _Part, meta: dict[str, Any]) -> Any:
+    (path, *_), start = part.paths, part.start
+    if isinstance(scene, VisScene):
+        if scene.config.recording.format == "nsfrb":
+            return NsfrbWriter(path.parent, part.number, scene, start)
+        return Uvh5Writer(path, scene, start, part.stop)
     header = replace(scene.header, start=scene.header.time_of(start))
     if scene.config.recording.format == "filterbank":
         eight = scene.config.recording.n_bits == 8
@@ -163,14 +215,12 @@ def _write_text(path: Path, text: str) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def _summary(
-    scene: Scene, recordings: list[Path], pieces: list[tuple[int, int]], wall_s: float
-) -> dict[str, Any]:
-    n_samples = sum(b - a for a, b in pieces)
+def _summary(scene: Scene | VisScene, parts: list[_Part], wall_s: float) -> dict[str, Any]:
+    n_samples = sum(part.stop - part.start for part in parts)
     data_s = n_samples * scene.header.tsamp_s
     config = scene.config
     return {
-        "recordings": [p.name for p in recordings],
+        "recordings": [p.name for part in parts for p in part.paths],
         "truth": "truth.ecsv",
         "seed": scene.seed,
         "n_samples": n_samples,

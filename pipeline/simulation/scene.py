@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -36,7 +37,9 @@ class PlacedPulse:
     span : (int, int)
         Samples it covers.
     snr_ideal, snr_image : float
-        See :func:`ideal_snr`.
+        Of a matched filter in the nearest pixel, and with the whole image.
+    beam : float
+        Gain of the primary beam where and when it was.
     """
 
     pulse: Pulse
@@ -46,6 +49,7 @@ class PlacedPulse:
     span: tuple[int, int]
     snr_ideal: float
     snr_image: float
+    beam: float = 1.0
 
 
 class Scene:
@@ -168,29 +172,37 @@ class Scene:
         return data
 
     def samples(self, start: int, stop: int) -> Iterator[NDArray[np.float32]]:
-        """Samples ``start`` to ``stop`` in pieces of at most ``noise.n_chunk``, in order.
-
-        Two threads compute a few chunks ahead of the consumer.
-        """
-        n = self.noise.n_chunk
-        numbers = range(start // n, -(-stop // n))
-        with ThreadPoolExecutor(_N_THREADS) as pool:
-            waiting: list[tuple[int, Future[NDArray[np.float32]]]] = []
-            try:
-                for number in numbers:
-                    waiting.append((number, pool.submit(self.chunk, number)))
-                    if len(waiting) >= _AHEAD:
-                        yield _cut(waiting.pop(0), n, start, stop)
-                while waiting:
-                    yield _cut(waiting.pop(0), n, start, stop)
-            finally:
-                for _, future in waiting:
-                    future.cancel()
+        """Samples ``start`` to ``stop`` in pieces of at most ``noise.n_chunk``, in order."""
+        return computed_ahead(self.chunk, self.noise.n_chunk, start, stop)
 
 
-def _cut(
-    item: tuple[int, Future[NDArray[np.float32]]], n: int, start: int, stop: int
-) -> NDArray[np.float32]:
+def computed_ahead(
+    chunk: Callable[[int], NDArray], n_chunk: int, start: int, stop: int
+) -> Iterator[NDArray]:
+    """Samples ``start`` to ``stop`` in pieces of at most ``n_chunk``, in order.
+
+    Two threads compute a few chunks ahead of the consumer.
+
+    Parameters
+    ----------
+    chunk : callable
+        Samples ``n_chunk * number`` onwards, of the number it is called with.
+    """
+    with ThreadPoolExecutor(_N_THREADS) as pool:
+        waiting: deque[tuple[int, Future[NDArray]]] = deque()
+        try:
+            for number in range(start // n_chunk, -(-stop // n_chunk)):
+                waiting.append((number, pool.submit(chunk, number)))
+                if len(waiting) >= _AHEAD:
+                    yield _cut(waiting.popleft(), n_chunk, start, stop)
+            while waiting:
+                yield _cut(waiting.popleft(), n_chunk, start, stop)
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _cut(item: tuple[int, Future[NDArray]], n: int, start: int, stop: int) -> NDArray:
     number, future = item
     first = number * n
     return future.result()[max(start - first, 0) : stop - first]
@@ -235,13 +247,18 @@ def _add_rfi(
     tsamp_s: float,
 ) -> None:
     """Add interference to the samples it overlaps, in proportion to the overlap."""
-    lo = np.maximum(times - tsamp_s / 2, rfi.time_s)
-    hi = np.minimum(times + tsamp_s / 2, rfi.time_s + rfi.duration_s)
-    part = np.clip((hi - lo) / tsamp_s, 0.0, 1.0)
+    part = interfering_part(rfi, times, tsamp_s)
     channels: Sequence[int] = rfi.channels or range(data.shape[1])
     for t in np.flatnonzero(part):
         for c in channels:
             data[t, c] += np.float32(rfi.flux * part[t]) * pattern
+
+
+def interfering_part(rfi: Rfi, times: NDArray[np.float64], tsamp_s: float) -> NDArray[np.float64]:
+    """Part of each sample, given by its centre in seconds, that interference lasts."""
+    lo = np.maximum(times - tsamp_s / 2, rfi.time_s)
+    hi = np.minimum(times + tsamp_s / 2, rfi.time_s + rfi.duration_s)
+    return np.clip((hi - lo) / tsamp_s, 0.0, 1.0)
 
 
 def gap_samples(gap: Gap, tsamp_s: float) -> tuple[int, int]:

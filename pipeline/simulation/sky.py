@@ -22,7 +22,7 @@ def image_wcs(image: Image) -> WCS:
     ny, nx = image.shape
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---SIN", "DEC--SIN"]
-    wcs.wcs.crval = [image.ra_deg, image.dec_deg]
+    wcs.wcs.crval = [180.0 if image.ra_deg is None else image.ra_deg, image.dec_deg]
     wcs.wcs.crpix = [nx // 2 + 1, ny // 2 + 1]
     wcs.wcs.cdelt = [-image.pixel_arcsec / 3600, image.pixel_arcsec / 3600]
     wcs.wcs.cunit = ["deg", "deg"]

@@ -12,6 +12,7 @@ import numpy as np
 from astropy.table import Table
 
 from pipeline.simulation.scene import Scene
+from pipeline.simulation.visibilities import VisScene
 
 _UNITS = {
     "mjd": u.day,
@@ -24,6 +25,7 @@ _UNITS = {
     "width": u.s,
     "flux": u.Jy,
     "fluence": u.Jy * u.ms,
+    "beam": u.one,
     "snr_ideal": u.one,
     "snr_image": u.one,
 }
@@ -34,12 +36,13 @@ _MEANING = {
     "x": "0-based pixel",
     "width": "top-hat length, or FWHM of a Gaussian",
     "flux": "at the band centre; of a pulse fluence / width",
+    "beam": "gain of the primary beam, which flux and fluence do not have in them",
     "snr_ideal": "matched filter on the dedispersed light curve of the nearest pixel",
     "snr_image": "matched filter on the whole image",
 }
 
 
-def truth_table(scene: Scene) -> Table:
+def truth_table(scene: Scene | VisScene) -> Table:
     """One row for everything that is in the recording; NaN where a column means nothing."""
     rows = [*_pulse_rows(scene), *_source_rows(scene), *_rfi_rows(scene)]
     table = Table()
@@ -55,18 +58,18 @@ def truth_table(scene: Scene) -> Table:
     return table
 
 
-def _where(scene: Scene, x: float, y: float) -> dict[str, Any]:
+def _where(scene: Scene | VisScene, x: float, y: float) -> dict[str, Any]:
     wcs = scene.header.wcs
     assert wcs is not None
     ra, dec = wcs.wcs_pix2world([[x, y]], 0)[0]
     return {"x": x, "y": y, "ra": ra, "dec": dec}
 
 
-def _when(scene: Scene, time_s: float) -> dict[str, Any]:
+def _when(scene: Scene | VisScene, time_s: float) -> dict[str, Any]:
     return {"time_s": time_s, "mjd": scene.config.recording.mjd0 + time_s / 86400}
 
 
-def _pulse_rows(scene: Scene) -> list[dict[str, Any]]:
+def _pulse_rows(scene: Scene | VisScene) -> list[dict[str, Any]]:
     return [
         {
             "kind": "pulse",
@@ -76,6 +79,7 @@ def _pulse_rows(scene: Scene) -> list[dict[str, Any]]:
             "width": p.pulse.width_s,
             "flux": p.fluence_jy_ms / (1e3 * p.pulse.width_s),
             "fluence": p.fluence_jy_ms,
+            "beam": p.beam,
             "snr_ideal": p.snr_ideal,
             "snr_image": p.snr_image,
         }
@@ -83,12 +87,12 @@ def _pulse_rows(scene: Scene) -> list[dict[str, Any]]:
     ]
 
 
-def _source_rows(scene: Scene) -> list[dict[str, Any]]:
+def _source_rows(scene: Scene | VisScene) -> list[dict[str, Any]]:
     pairs = zip(scene.config.sources, scene.source_pixels, strict=True)
     return [{"kind": "source", **_where(scene, *xy), "flux": s.flux} for s, xy in pairs]
 
 
-def _rfi_rows(scene: Scene) -> list[dict[str, Any]]:
+def _rfi_rows(scene: Scene | VisScene) -> list[dict[str, Any]]:
     return [
         {
             "kind": "burst" if r.channels else "impulse",
@@ -100,7 +104,7 @@ def _rfi_rows(scene: Scene) -> list[dict[str, Any]]:
     ]
 
 
-def write_truth(scene: Scene, path: Path, meta: Mapping[str, Any]) -> None:
+def write_truth(scene: Scene | VisScene, path: Path, meta: Mapping[str, Any]) -> None:
     """Write the table as ECSV, under its name only when it is whole.
 
     Raises

@@ -21,8 +21,6 @@ class VisHeader:
         The path (or first path of several) to name in messages.
     freq_mhz : (channel,) float64
         Channel centres.
-    channel_width_mhz : float
-        Bandwidth of a channel.
     tsamp_s : float
         Sampling interval.
     start : astropy.time.Time
@@ -30,23 +28,33 @@ class VisHeader:
     n_samples : int
         Length of the recording, gaps included.
     baselines : (baseline, 2) int
-        Antennas of each, the first before the second; no autocorrelations.
+        Antennas of each; no autocorrelations.
     centre : SkyCoord
         Where images have their centre unless asked otherwise: the phase centre, or where a
         recording without one looks in its middle.
     unit : str
         ``"Jy"`` when calibrated.
+    dish_m : float
+        Diameter of the antennas, 0 when it is not known.
+    notes : tuple of str
+        What a user should know about the recording: what is missing, and why.
     """
 
     source: str
     freq_mhz: NDArray[np.float64]
-    channel_width_mhz: float
     tsamp_s: float
     start: Time
     n_samples: int
     baselines: NDArray[np.int64]
     centre: SkyCoord
     unit: str
+    dish_m: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def clipped(self, start: int, stop: int) -> tuple[int, int]:
+        """A range of samples cut to the recording."""
+        start = min(max(start, 0), self.n_samples)
+        return start, min(max(stop, start), self.n_samples)
 
     def times(self, start: int, stop: int) -> Time:
         """Centres of samples."""
@@ -97,6 +105,10 @@ class VisReader(Protocol):
             Difference of path towards the centre that is not taken out of the data: they are
             turned there by ``exp(2 pi i path / wavelength)``.
         """
+        ...
+
+    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
+        """Where the dishes look, (time, 3): direction cosines l, m, n about a centre."""
         ...
 
     def close(self) -> None: ...

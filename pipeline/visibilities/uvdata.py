@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 from astropy import units
-from astropy.coordinates import AltAz, EarthLocation, SkyCoord
+from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.imaging.geometry import antenna_uvw, sky_axes
+from pipeline.imaging.geometry import (
+    antenna_uvw,
+    place_on_sky,
+    sky_axes,
+    terrestrial_axes,
+    zenith,
+)
 from pipeline.readers.base import LARGEST_SAMPLE, check_channels, check_tsamp
 from pipeline.visibilities.block import VisBlock, VisHeader
 
@@ -72,18 +78,18 @@ class UvdataReader:
         self.header = VisHeader(
             source=self._where,
             freq_mhz=freq_mhz,
-            channel_width_mhz=float(np.median(np.abs(meta.channel_width))) / 1e6,
             tsamp_s=tsamp_s,
             start=start,
             n_samples=n_samples,
             baselines=self._baselines,
-            centre=self._phased or _overhead(middle, self._site),
+            centre=self._phased or place_on_sky(middle, zenith(self._site), self._site),
             unit="Jy" if meta.vis_units == "Jy" else "",
+            dish_m=_diameter(meta.telescope),
         )
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
-        start, stop = self._clipped(start, stop)
+        start, stop = self.header.clipped(start, stop)
         shape = (stop - start, len(self._baselines), len(self._order))
         data, weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
         times = self._times[(self._sample >= start) & (self._sample < stop)]
@@ -104,7 +110,7 @@ class UvdataReader:
         a baseline that was not recorded at a time is NaN. pyuvdata's baselines go from the
         first antenna to the second, and its phases are ``+2 pi (u l + v m)`` of them.
         """
-        start, stop = self._clipped(start, stop)
+        start, stop = self.header.clipped(start, stop)
         if self._phased is None:
             times = self.header.times(start, stop)
             antennas = antenna_uvw(self._antennas, times, centre, self._site)
@@ -119,12 +125,16 @@ class UvdataReader:
         uvw = own @ (sky_axes(self._phased) @ sky_axes(centre).T)
         return uvw, uvw[..., 2] - own[..., 2]
 
+    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
+        """Where the dishes look, (time, 3): the phase centre, or the zenith without one."""
+        times = self.header.times(*self.header.clipped(start, stop))
+        if self._phased is None:
+            return terrestrial_axes(times, centre, self._site) @ zenith(self._site)
+        towards = sky_axes(centre) @ sky_axes(self._phased)[2]
+        return np.tile(towards, (len(times), 1))
+
     def close(self) -> None:
         self._meta = None
-
-    def _clipped(self, start: int, stop: int) -> tuple[int, int]:
-        start = min(max(start, 0), self.header.n_samples)
-        return start, min(max(stop, start), self.header.n_samples)
 
     def _load(self, **options: Any) -> Any:
         try:
@@ -224,7 +234,8 @@ def _phase_centre(meta: Any, where: str) -> SkyCoord | None:
     return SkyCoord(float(centre["cat_lon"]), float(centre["cat_lat"]), unit="rad")
 
 
-def _overhead(time: Time, site: EarthLocation) -> SkyCoord:
-    """The zenith at a time."""
-    zenith = AltAz(alt=90 * units.deg, az=0 * units.deg, obstime=time, location=site)
-    return SkyCoord(zenith).icrs
+def _diameter(telescope: Any) -> float:
+    """Of the antennas, in metres; 0 when it is not known, or not the same for all."""
+    given = telescope.antenna_diameters
+    known = np.unique(0.0 if given is None else given)
+    return float(known[0]) if len(known) == 1 and 0 < known[0] < 1000 else 0.0
