@@ -37,7 +37,10 @@ class Gulp:
         freq_mhz = np.linspace(1311.4, 1498.7, CHANNELS)
         pairs = np.stack([first, second], axis=1)
         centre, start = SkyCoord(120.0, 37.0, unit="deg"), Time("2025-01-01")
-        self.header = VisHeader("gulp", freq_mhz, TSAMP_S, start, SAMPLES, pairs, centre, "Jy")
+        width = float(freq_mhz[1] - freq_mhz[0])
+        self.header = VisHeader(
+            "gulp", freq_mhz, width, TSAMP_S, start, SAMPLES, pairs, centre, "Jy"
+        )
         shape = (SAMPLES, len(pairs), CHANNELS)
         self.data = rng.standard_normal((*shape, 2), np.float32).view(np.complex64)[..., 0]
         self.weights = np.ones(shape, np.float32)

@@ -56,6 +56,9 @@ class MatchedReader:
         flux = self._filter(block.data)
         return Block(block.start, np.asarray(flux), block.weights)
 
+    def gain(self, sample: int) -> NDArray[np.float32] | None:
+        return self._reader.gain(sample)
+
     def close(self) -> None:
         self._reader.close()
 

@@ -40,6 +40,7 @@ _RANGES = {
     "max_loss": (1e-3, 0.2),
     "max_detections": (1, 1 << 16),
     "max_cutouts": (0, 1_000_000),
+    "max_sources": (0, 1000),
 }
 _LARGEST_BLOCK = 1 << 20
 _OPTIONS = {"max_width_s": "max_width", "frame": "block"}
@@ -74,6 +75,8 @@ class SearchSettings:
     matched_filter : bool
         Filter images with the main lobe of their PSF before the search, for noise that is
         independent from pixel to pixel.
+    max_sources : int
+        Steady sources that are taken out of visibilities, the brightest first, at most.
     imaging : ImagingSettings
         How images are made of visibilities.
     """
@@ -87,6 +90,7 @@ class SearchSettings:
     pixel_weights: bool = True
     max_cutouts: int = 100
     matched_filter: bool = False
+    max_sources: int = 32
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
 
     def __post_init__(self) -> None:
@@ -201,7 +205,7 @@ def search(
                 cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
             except KeyboardInterrupt:
                 cutouts, interrupted = {}, True
-            candidates = _candidates(table, labels, header, cutouts)
+            candidates = _candidates(reader, table, labels, cutouts)
             overview = _overview(plan, header, history)
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
             efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
@@ -294,16 +298,24 @@ def _cutouts(
 
 
 def _candidates(
+    reader: Reader,
     table: DetectionTable,
     labels: NDArray[np.int64],
-    header: StreamHeader,
     cutouts: dict[int, Cutout],
 ) -> Any:
-    n = len(summarise_groups(table, labels).best)
-    positions = np.full((n, 2), np.nan)
+    best = table[summarise_groups(table, labels).best]
+    positions = np.full((len(best), 2), np.nan)
     for i, cutout in cutouts.items():
         positions[i - 1] = cutout.peak_px
-    return build_candidates(table, labels, header, positions)
+    candidates = build_candidates(table, labels, reader.header, positions)
+    for i in range(len(best)):
+        gain = reader.gain(round(float(best.centre[i])))
+        if gain is None:
+            break
+        here = float(gain[:, best.y[i], best.x[i]].mean())
+        candidates["flux"][i] /= here
+        candidates["fluence"][i] /= here
+    return candidates
 
 
 def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overview:

@@ -56,7 +56,7 @@ def search(
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
     given["matched_filter"] = matched_filter
     settings = with_options(settings, given)
-    with open_recording(inputs, settings.imaging) as reader:
+    with open_recording(inputs, settings.imaging, settings.max_sources) as reader:
         tell_notes(reader.header)
         summary = run(reader, out, settings)
     page = None

@@ -54,6 +54,9 @@ def write_cube(
             block = reader.read(start, start + at_once)
             missing = block.weights <= 0
             block.data[missing] = np.nan
+            gain = reader.gain(start + block.n_samples // 2)
+            if gain is not None:
+                block.data[:] /= gain
             seen |= not missing.all()
             writer.append(block.data)
             if progress is not None:

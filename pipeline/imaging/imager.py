@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
+from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
 from pipeline.imaging.settings import ImagingSettings
@@ -35,6 +36,7 @@ _LARGEST_FIELD = math.sin(math.radians(30))
 """Half a side of the image that is made unless asked otherwise, in direction cosine."""
 
 _MOST_TIMES = 32
+_LEAST_GAIN = 0.1
 _UNCALIBRATED = "the visibilities are uncalibrated: fluxes and positions mean what they do"
 
 
@@ -164,12 +166,18 @@ class ImagedReader(BaseReader):
         except ValueError as error:
             name, _, problem = str(error).partition(": ")
             raise InputError(where, name, problem, "change the imaging settings") from error
+        if settings.primary_beam and not known.dish_m:
+            problem = "is not known, so neither is the primary beam"
+            raise InputError(where, "dish", problem, "set imaging.primary_beam = false")
         # A Gaussian beam smeared by a band of the relative width b keeps 1 / sqrt(1 + 0.462 x^2)
         # of its peak at the distance of d beams, x = b d (Bridle & Schwab 1999).
         beam = 0.7 / longest
         edge = max(size // 2, 1) * pixel
         wide = math.sqrt((1 / (1 - settings.max_smearing) ** 2 - 1) / 0.462) * beam / edge
         self._table = _channels(known.freq_mhz, settings.channels, wide * known.freq_mhz.min())
+        self._fwhm = (
+            beam_fwhm(self._table.centre_mhz, known.dish_m) if settings.primary_beam else None
+        )
         moved = _EARTH_RAD_S * edge * known.tsamp_s / 2
         self._at_once = int(np.clip(settings.error * beam / moved, 1, _MOST_TIMES))
         # The middle of the recording may be missing.
@@ -204,10 +212,35 @@ class ImagedReader(BaseReader):
             weights[low - start : high - start] = total[low - begin : high - begin] / self._full
         return data, weights
 
+    def gain(self, sample: int) -> NDArray[np.float32] | None:
+        """Gain of the primary beam in every pixel at a time, (channel, y, x).
+
+        Images have it in them: their noise is the same all over. NaN where it is below a
+        tenth, None where the settings do not ask for it.
+        """
+        if self._fwhm is None:
+            return None
+        l, m = self._grid.direction_cosines()
+        at = self._vis.pointing(sample, sample + 1, self._centre)[0]
+        height = self._grid.height() + 1 - at[2]
+        chord2 = (l - at[0]) ** 2 + (m[:, None] - at[1]) ** 2 + height**2
+        gain = gaussian_gain(chord2, self._fwhm[:, None, None])
+        return np.where(gain >= _LEAST_GAIN, gain, np.nan).astype(np.float32)
+
     @property
     def n_groups(self) -> int:
         """Averaged channels that are gridded for a channel of the images."""
         return self._table.freq_hz.shape[1]
+
+    @property
+    def samples_at_once(self) -> int:
+        """Samples that share a geometry."""
+        return self._at_once
+
+    @property
+    def pixel_rad(self) -> float:
+        """Size of a pixel."""
+        return self._grid.pixel_rad
 
     @property
     def n_terms(self) -> int:

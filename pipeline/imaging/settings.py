@@ -28,6 +28,10 @@ class ImagingSettings:
         quarters of the field.
     max_smearing : float
         Largest loss at the edge of the field from averaging channels.
+    primary_beam : bool
+        Divide fluxes by the gain of the primary beam: those of candidates, and of every pixel
+        of a cube, whose noise then grows away from the middle of the beam. Where the gain is
+        below a tenth they are NaN.
     weighting : Weighting
     """
 
@@ -38,6 +42,7 @@ class ImagingSettings:
     channels: int = 16
     error: float = 1e-3
     max_smearing: float = 0.02
+    primary_beam: bool = False
     weighting: Weighting = field(default_factory=Weighting)
 
     def __post_init__(self) -> None:

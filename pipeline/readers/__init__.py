@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import h5py
 
@@ -12,6 +13,9 @@ from pipeline.block import Reader
 from pipeline.errors import InputError
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.visibilities.nsfrb_name import parse_name
+
+if TYPE_CHECKING:
+    from pipeline.visibilities.block import VisReader
 
 KNOWN = (
     "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
@@ -21,7 +25,9 @@ KNOWN = (
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
-def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None) -> Reader:
+def open_recording(
+    paths: Sequence[Path], imaging: ImagingSettings | None = None, max_sources: int = 0
+) -> Reader:
     """Open files as one recording.
 
     Formats are recognised by content. A folder, or several FITS files, is a series
@@ -36,6 +42,8 @@ def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None
     paths : sequence of Path
         Files or folders.
     imaging : ImagingSettings, optional
+    max_sources : int
+        Steady sources that are taken out of visibilities, at most.
 
     Returns
     -------
@@ -62,21 +70,29 @@ def open_recording(paths: Sequence[Path], imaging: ImagingSettings | None = None
 
         return _join(same, CubeReader)
     if kind == "NSFRB":
-        from pipeline.imaging.imager import ImagedReader
         from pipeline.visibilities.nsfrb import NsfrbReader
 
-        return ImagedReader(NsfrbReader(same), imaging)
+        return _imaged(NsfrbReader(same), imaging, max_sources)
     if kind == "visibilities":
         if len(same) > 1:
             remedy = "give one, or join them with pyuvdata"
             raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
-        from pipeline.imaging.imager import ImagedReader
         from pipeline.visibilities.uvdata import UvdataReader
 
-        return ImagedReader(UvdataReader(same[0]), imaging)
+        return _imaged(UvdataReader(same[0]), imaging, max_sources)
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
+
+
+def _imaged(vis: VisReader, imaging: ImagingSettings | None, max_sources: int) -> Reader:
+    from pipeline.imaging.imager import ImagedReader
+    from pipeline.imaging.steady import without_steady_sources
+
+    settings = imaging or ImagingSettings()
+    if max_sources:
+        vis = without_steady_sources(vis, settings, max_sources)
+    return ImagedReader(vis, settings)
 
 
 def _join(paths: list[Path], reader: Callable[[Path], Reader]) -> Reader:

@@ -46,6 +46,10 @@ class BaseReader(ABC):
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Data (time, channel, y, x) and weights (time, channel) of a legal range."""
 
+    def gain(self, sample: int) -> NDArray[np.float32] | None:
+        """Gain that the fluxes of images still have in them, (channel, y, x); None for 1."""
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """Release the file."""

@@ -72,6 +72,9 @@ class Recording:
         remedy = f"give up to {_MOST_SAMPLES:.0e} samples"
         _require(n <= _MOST_SAMPLES, "duration_s", f"is {n:.3g} samples", remedy)
         _require(0 <= self.mjd0 < 1e6, "mjd0", f"is {self.mjd0}", "give a UTC MJD")
+        # Of NSFRB a header tells its kind by a sensible date.
+        good = not self.has_visibilities or 40000 < self.mjd0 < 100000
+        _require(good, "mjd0", f"is {self.mjd0}", "give a UTC MJD from 40000 to 100000")
         plain = "/" not in self.name and not self.name.startswith(".") and self.name.isprintable()
         plain = plain and 0 < len(self.name.encode()) <= 200
         _require(plain, "name", f"is {self.name!r}", "give a plain file name")

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from pipeline.block import StreamHeader
 from pipeline.config import ConfigProblem
 from pipeline.errors import InputError
-from pipeline.imaging.beam import gaussian_beam
+from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import (
     LIGHT_M_S,
     meridian_direction,
@@ -120,16 +120,16 @@ class VisScene:
 
     def __init__(self, config: SimulationConfig, seed: int, starts: list[int]) -> None:
         self.config, self.seed, self._starts = config, seed, np.array(starts)
-        self.observation = observation_of(config)
-        self.site: EarthLocation = self.observation.site
         try:
+            self.observation = observation_of(config)
             self.antennas = antenna_positions(self.observation, "array")
-        except InputError as error:
+        except (InputError, ConfigProblem) as error:
             name = f"array.{error.field}"
             raise ConfigProblem(name, error.problem, error.remedy) from error
+        self.site: EarthLocation = self.observation.site
         recording = config.recording
         start = Time(recording.mjd0, format="mjd", scale="utc")
-        middle = start + TimeDelta(recording.n_samples / 2 * recording.tsamp_s, format="sec")
+        middle = start + TimeDelta((recording.n_samples - 1) / 2 * recording.tsamp_s, format="sec")
         self.centre, dec = self._field(middle)
         self.dec_deg = float(np.float32(np.degrees(dec)))
         wcs = image_wcs(config.image)
@@ -148,6 +148,8 @@ class VisScene:
         self.n_chunk = config.array.fringe_samples
         self._ends = self.observation.pairs.T
         self._gains = self._antenna_gains()
+        if np.count_nonzero(self._gains) < 2:
+            raise ConfigProblem("array.bad_antennas", "leaves no baseline", "name fewer")
         sources = [self._place(f"sources[{i}]", s) for i, s in enumerate(config.sources)]
         self.source_pixels = [self._pixel(place) for place in sources]
         everything = (0, recording.n_samples)
@@ -250,6 +252,10 @@ class VisScene:
                 problem = f"({item.x}, {item.y}) px is beyond the horizon of the image"
                 raise ConfigProblem(f"{name}.x", problem, "move it inside")
             place = SkyCoord(ra * units.deg, dec * units.deg)
+        middle = self.header.time_of((self.header.n_samples - 1) / 2).reshape(1)
+        if terrestrial_axes(middle, place, self.site)[0, 2] @ zenith(self.site) < 0:
+            problem = f"{place.ra.deg:.2f}, {place.dec.deg:.2f} deg is below the horizon"
+            raise ConfigProblem(f"{name}.ra_deg", problem, "move it, or change mjd0")
         return place
 
     def _pixel(self, place: SkyCoord) -> tuple[float, float]:
@@ -263,8 +269,8 @@ class VisScene:
         span = sample_range(pulse, header.freq_mhz, header.tsamp_s)
         start, stop = max(span[0], 0), min(span[1], header.n_samples)
         unit, beam = 0.0, 0.0
-        n_pairs = len(self.antennas) - len(self.config.array.bad_antennas)
-        n_pairs = n_pairs * (n_pairs - 1) // 2
+        n_good = int(np.count_nonzero(self._gains))
+        n_pairs = n_good * (n_good - 1) // 2
         sigma = self.noise_jy / np.sqrt(N_POLARISATIONS * n_pairs)
         if start < stop:
             times = header.start + TimeDelta(np.arange(start, stop) * header.tsamp_s, format="sec")
@@ -288,7 +294,8 @@ class VisScene:
         """Gain of the dishes, (time, channel)."""
         towards = terrestrial_axes(times, place, self.site)[:, 2]
         chord2 = np.sum((towards - self._dishes(times)) ** 2, axis=1)
-        return gaussian_beam(chord2[:, None], self.header.freq_mhz, self.observation.dish_m)
+        fwhm = beam_fwhm(self.header.freq_mhz, self.observation.dish_m)
+        return gaussian_gain(chord2[:, None], fwhm)
 
     def _points(self, start: int, stop: int) -> list[_Point]:
         header = self.header

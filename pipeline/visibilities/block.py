@@ -21,6 +21,8 @@ class VisHeader:
         The path (or first path of several) to name in messages.
     freq_mhz : (channel,) float64
         Channel centres.
+    channel_width_mhz : float
+        Bandwidth of a channel.
     tsamp_s : float
         Sampling interval.
     start : astropy.time.Time
@@ -42,6 +44,7 @@ class VisHeader:
 
     source: str
     freq_mhz: NDArray[np.float64]
+    channel_width_mhz: float
     tsamp_s: float
     start: Time
     n_samples: int

@@ -37,6 +37,7 @@ SIDEREAL_RAD_S = 2 * np.pi / 86164.0905
 _MAX_OFF_GRID = 0.1
 _MAX_DEC_DEG = 1e-3
 _MAX_GAP_S = 86400.0
+_FULL_HEADER = 16
 _N_THREADS = 2
 
 
@@ -105,6 +106,7 @@ class NsfrbReader:
         self.header = VisHeader(
             source=self._where,
             freq_mhz=dsa110.freq_mhz(observation.channels).ravel(),
+            channel_width_mhz=dsa110.channel_width_mhz(observation.channels),
             tsamp_s=observation.tsamp_s,
             start=first,
             n_samples=n_samples,
@@ -132,7 +134,7 @@ class NsfrbReader:
 
         with ThreadPoolExecutor(_N_THREADS) as pool:
             list(pool.map(fill, self._pieces))
-        flat = (stop - start, len(self._used), -1)
+        flat = (stop - start, len(self._used), dsa110.N_SUBBANDS * channels)
         return VisBlock(start, data.reshape(flat), weights.reshape(flat))
 
     def uvw(
@@ -163,8 +165,9 @@ class NsfrbReader:
         if length == 0:
             return np.zeros((stop - start, 3))
         sample = np.arange(start, stop)
-        # Of the file that a sample is in; those before the first do not exist.
-        file = self._starts[np.searchsorted(self._starts, sample, side="right") - 1]
+        # Of the file that a sample is in; early sub-bands belong to the first.
+        number = np.searchsorted(self._starts, sample, side="right") - 1
+        file = self._starts[np.maximum(number, 0)]
         off = (sample - file) % length - (length - 1) / 2
         angle = off * self._observation.tsamp_s * SIDEREAL_RAD_S
         times = self.header.times(start, stop)
@@ -204,7 +207,7 @@ class NsfrbReader:
             raise InputError(self._where, "files", "hold no sample", "copy them again")
         if any(f.header.n_bytes != files[0].header.n_bytes for f in files):
             self._notes.append("some files have the header of 12 bytes, some that of 16")
-        if files[0].header.n_bytes < 16 and self._observation.start_mjd is None:
+        if files[0].header.n_bytes < _FULL_HEADER and self._observation.start_mjd is None:
             self._notes.append(
                 "the header of 12 bytes has the time to some minutes, and so positions to some "
                 f"degrees; give start_mjd in {self._told}"
@@ -249,9 +252,9 @@ class NsfrbReader:
             exact = (begin - first_mjd) / tsamp_day
             start, before = round(exact), max((p.start + p.n_samples for p in placed), default=0)
             where = str(same[0].path)
-            if start < before:
-                problem = f"begins {(before - exact) * tsamp_day * 86400:.6g} s before another ends"
-                raise InputError(where, "MJD", problem, "remove one of the overlapping files")
+            if placed and any(p.header.n_bytes < _FULL_HEADER for p in same + placed):
+                problem = "headers of 12 bytes do not tell which comes when"
+                raise InputError(where, "MJD", problem, "search the numbers one by one")
             if abs(exact - start) > _MAX_OFF_GRID:
                 problem = f"begins {exact - start:+.2f} samples off the grid of the first file"
                 raise InputError(where, "MJD", problem, "search the files one by one")
@@ -259,7 +262,17 @@ class NsfrbReader:
                 problem = "begins more than a day after the file before"
                 raise InputError(where, "MJD", problem, "search the files one by one")
             starts.append(start)
-            placed += self._in_step(same, begin, start)
+            here = self._in_step(same, begin, start)
+            for p in here:
+                ends = [
+                    q.start + q.n_samples for q in placed if q.header.subband == p.header.subband
+                ]
+                by = max(ends, default=p.start) - p.start
+                if by > 0:
+                    problem = f"begins {by * tsamp_day * 86400:.6g} s before another ends"
+                    remedy = "remove one of the overlapping files"
+                    raise InputError(str(p.path), "MJD", problem, remedy)
+            placed += here
         shift = min(p.start for p in placed)
         placed = [_moved(p, p.start - shift) for p in placed]
         if self._observation.start_mjd is not None:
@@ -285,19 +298,22 @@ class NsfrbReader:
         return kept
 
     def _note_missing(self) -> None:
+        missing: dict[tuple[int, ...], list[str]] = {}
         for number in dict.fromkeys(p.number for p in self._pieces):
             same = [p for p in self._pieces if p.number == number]
             lost = set(range(dsa110.N_SUBBANDS)) - {p.header.subband for p in same}
-            if lost:
-                names = ", ".join(f"{s:02d}" for s in sorted(lost))
-                plural = "s" if len(lost) > 1 else ""
-                self._notes.append(f"sub-band{plural} {names} of {number} missing")
+            missing.setdefault(tuple(sorted(lost)), []).append(number)
             longest = max(p.n_samples for p in same)
             for piece in same:
                 if piece.n_samples < longest:
                     self._notes.append(
                         f"{piece.path.name} has {piece.n_samples} samples, others {longest}"
                     )
+        for lost, numbers in missing.items():
+            if lost:
+                names = ", ".join(f"{s:02d}" for s in lost)
+                of = "" if len(missing) == 1 else f" of {', '.join(numbers)}"
+                self._notes.append(f"missing sub-bands{of}: {names}")
 
     def _usable_baselines(self) -> NDArray[np.int64]:
         """Rows of the data that are no autocorrelations and of no bad antenna."""
@@ -322,14 +338,16 @@ def _intensity(raw: NDArray[np.complex64]) -> tuple[NDArray[np.complex64], NDArr
     raw : (..., polarisation) complex64
         Contiguous.
     """
-    both = raw[..., 0] + raw[..., 1]
+    with np.errstate(over="ignore", invalid="ignore"):
+        both = raw[..., 0] + raw[..., 1]
     parts = both.view(np.float32)
     # All bits of a visibility that was not recorded are 0. A comparison with NaN is false.
     whole = bool(raw.view(np.uint64).all())
     if whole and parts.min() >= -LARGEST_SAMPLE and parts.max() <= LARGEST_SAMPLE:
         both *= np.float32(0.5)
         return both, np.ones(both.shape, np.float32)
-    good = (np.abs(raw) <= LARGEST_SAMPLE) & (raw != 0)
+    inside = (np.abs(raw.real) <= LARGEST_SAMPLE) & (np.abs(raw.imag) <= LARGEST_SAMPLE)
+    good = inside & (raw != 0)
     count = good.sum(-1, dtype=np.float32)
     total = np.where(good, raw, 0).sum(-1)
     return total / np.maximum(count, 1), count / N_POLARISATIONS

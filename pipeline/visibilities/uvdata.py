@@ -78,6 +78,7 @@ class UvdataReader:
         self.header = VisHeader(
             source=self._where,
             freq_mhz=freq_mhz,
+            channel_width_mhz=float(np.median(np.abs(meta.channel_width))) / 1e6,
             tsamp_s=tsamp_s,
             start=start,
             n_samples=n_samples,

@@ -29,7 +29,7 @@ class Sky:
         pairs = np.stack(np.triu_indices(12, 1), axis=1)
         freq = 1400 + step_mhz * np.arange(n_channels)
         start = Time("2025-01-01")
-        self.header = VisHeader("sky", freq, 1.0, start, n_samples, pairs, CENTRE, "Jy")
+        self.header = VisHeader("sky", freq, step_mhz, 1.0, start, n_samples, pairs, CENTRE, "Jy")
         self.gap: list[int] = []
         self.closed = False
 

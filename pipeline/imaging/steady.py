@@ -1,0 +1,392 @@
+"""Steady sources, found and taken out of the visibilities before images are made.
+
+Sidelobes of a bright source turn with the Earth through a grid that is fixed on the sky, and
+would be found as pulses of minutes. The visibility of a source at the path p from where data
+are phased to is
+
+    A(t, nu) sinc(bandwidth p / c) exp(-2 pi i nu p / c),
+
+A being its flux through the primary beam. The beam is divided out where it is known; what is
+left of A is a polynomial in time of a low order, of its own in each channel, that follows what
+the beam does not explain and is too stiff for a pulse.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from astropy import units
+from astropy.coordinates import SkyCoord
+from jax import lax
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
+
+from pipeline.imaging.beam import beam_fwhm, gaussian_gain
+from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
+from pipeline.imaging.imager import ImagedReader
+from pipeline.imaging.settings import ImagingSettings
+from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
+
+_N_PLACES, _MOST_TIMES = 48, 4
+"""Stretches that sources are looked for in, and their samples, at most."""
+_STRETCH_S = 600.0
+"""The polynomial has an order more for every such stretch of the recording."""
+_HIGHEST_ORDER = 8
+_SIGNIFICANCE = 8.0
+_OVER_SIDELOBES = 1.5
+_CYCLES = 8
+
+
+@dataclass(frozen=True)
+class SteadySources:
+    """Sources that are to be taken out.
+
+    Attributes
+    ----------
+    places : tuple of SkyCoord
+    fluxes : (source, order, channel) float64
+        Coefficients of Chebyshev polynomials in time over the recording, Jy before the beam.
+    """
+
+    places: tuple[SkyCoord, ...]
+    fluxes: NDArray[np.float64]
+
+    @property
+    def mean_jy(self) -> NDArray[np.float64]:
+        """Mean flux of each over the channels that were recorded."""
+        there = np.any(self.fluxes != 0, axis=(0, 1))
+        return self.fluxes[:, 0, there].mean(axis=1)
+
+
+class _Seen(NamedTuple):
+    """Sources in some samples.
+
+    Attributes
+    ----------
+    turn : (source, time, baseline) float32
+        Turns of the phase at the reference frequency.
+    delay_s : (source, time, baseline) float32
+    beam : (source, time, channel) float32
+        Gain of the primary beam.
+    """
+
+    turn: NDArray[np.float32]
+    delay_s: NDArray[np.float32]
+    beam: NDArray[np.float32]
+
+
+class SubtractedReader:
+    """A recording of visibilities without some steady sources.
+
+    Parameters
+    ----------
+    vis : VisReader
+        Closed with this reader.
+    sources : SteadySources
+    notes : tuple of str
+        To those of the recording.
+    """
+
+    def __init__(self, vis: VisReader, sources: SteadySources, notes: tuple[str, ...] = ()) -> None:
+        self._vis, self._sources = vis, sources
+        self.header = replace(vis.header, notes=vis.header.notes + notes)
+        self._freq = _frequencies(vis.header)
+
+    def read(self, start: int, stop: int) -> VisBlock:
+        """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        block = self._vis.read(start, stop)
+        if not len(block.data) or not self._sources.places:
+            return block
+        stop = block.start + len(block.data)
+        seen = _seen(self._vis, block.start, stop, self._sources.places)
+        time = _chebyshev(self.header, np.arange(block.start, stop), self._sources.fluxes.shape[1])
+        light = np.einsum("to,koc->ktc", time, self._sources.fluxes) * seen.beam
+        left = _subtract(block.data, seen.turn, seen.delay_s, light.astype(np.float32), self._freq)
+        return replace(block, data=np.asarray(left))
+
+    def uvw(
+        self, start: int, stop: int, centre: SkyCoord
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As of the recording."""
+        return self._vis.uvw(start, stop, centre)
+
+    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
+        """As of the recording."""
+        return self._vis.pointing(start, stop, centre)
+
+    def close(self) -> None:
+        self._vis.close()
+
+
+def without_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) -> VisReader:
+    """A recording without the steady sources of its field, which its notes name."""
+    sources = find_steady_sources(vis, settings, most)
+    if not sources.places:
+        return vis
+    unit = vis.header.unit
+    named = (
+        f"{flux:.3g}{f' {unit}' if unit else ''} at {place.ra.deg:.4f} {place.dec.deg:+.4f}"
+        for flux, place in zip(sources.mean_jy, sources.places, strict=True)
+    )
+    return SubtractedReader(vis, sources, (f"steady sources taken out: {', '.join(named)}",))
+
+
+def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) -> SteadySources:
+    """Find the sources of the field that stand out of the mean of samples all over it.
+
+    In each cycle the peaks of the mean image of what is left, those that cannot be sidelobes
+    of the brightest, become sources, and places and fluxes of all are fitted to the
+    visibilities.
+
+    Parameters
+    ----------
+    vis : VisReader
+    settings : ImagingSettings
+    most : int
+        Sources, the brightest first.
+    """
+    n_orders = _n_orders(vis.header)
+    found = SteadySources((), np.zeros((0, n_orders, len(vis.header.freq_mhz))))
+    imager = ImagedReader(vis, settings)
+    length = min(imager.samples_at_once, _MOST_TIMES)
+    starts = _spread(vis.header, length)
+    stretches = [(int(s), int(s) + length) for s in starts]
+    pixel = imager.pixel_rad
+    psf, beam = imager.header.psf, imager.header.beam_fwhm_px
+    assert psf is not None
+    limit = _OVER_SIDELOBES * _sidelobe(psf, beam)
+    for _ in range(_CYCLES if most else 0):
+        image = _mean_image(ImagedReader(SubtractedReader(vis, found), settings), stretches)
+        new = _peaks(image, beam, limit)[: most - len(found.places)]
+        if not new:
+            break
+        wcs = imager.header.wcs
+        assert wcs is not None
+        sky = wcs.wcs_pix2world(np.array(new), 0)
+        places = [*found.places, *(SkyCoord(*p, unit=units.deg) for p in sky)]
+        found = _fitted(vis, stretches, places, n_orders, pixel)
+    return found
+
+
+def _n_orders(header: VisHeader) -> int:
+    stretches = math.ceil(header.n_samples * header.tsamp_s / _STRETCH_S)
+    return min(1 + stretches, _HIGHEST_ORDER)
+
+
+def _chebyshev(header: VisHeader, sample: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """Polynomials in time, (time, order)."""
+    x = 2 * (sample + 0.5) / header.n_samples - 1
+    return np.asarray(np.polynomial.chebyshev.chebvander(x, n - 1), np.float64)
+
+
+def _spread(header: VisHeader, length: int) -> NDArray[np.int64]:
+    """First samples of stretches all over a recording."""
+    last = max(header.n_samples - length, 0)
+    n = min(_N_PLACES, last // length + 1)
+    return np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
+
+
+class _Frequencies(NamedTuple):
+    """Channels relative to a reference."""
+
+    reference_hz: float
+    offset_hz: NDArray[np.float32]
+    width_hz: float
+
+
+def _frequencies(header: VisHeader) -> _Frequencies:
+    freq_hz = header.freq_mhz * 1e6
+    middle = float(freq_hz.mean())
+    offset = (freq_hz - middle).astype(np.float32)
+    return _Frequencies(middle, offset, header.channel_width_mhz * 1e6)
+
+
+def _seen(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> _Seen:
+    header = vis.header
+    reference = _frequencies(header).reference_hz
+    turn, delay, beam = [], [], []
+    for place in places:
+        seconds = np.nan_to_num(vis.uvw(start, stop, place)[1]) / LIGHT_M_S
+        cycles = seconds * reference
+        turn.append((cycles - np.rint(cycles)).astype(np.float32))
+        delay.append(seconds.astype(np.float32))
+        beam.append(_beam(vis, start, stop, place).astype(np.float32))
+    return _Seen(np.stack(turn), np.stack(delay), np.stack(beam))
+
+
+def _beam(vis: VisReader, start: int, stop: int, place: SkyCoord) -> NDArray[np.floating]:
+    """Gain of the primary beam towards a place, (time, channel); 1 where it is not known."""
+    header = vis.header
+    if not header.dish_m:
+        return np.ones((stop - start, len(header.freq_mhz)))
+    towards = vis.pointing(start, stop, place)
+    chord2 = np.sum((towards - [0, 0, 1]) ** 2, axis=1)
+    return gaussian_gain(chord2[:, None], beam_fwhm(header.freq_mhz, header.dish_m))
+
+
+def _phasors(turn: jax.Array, delay_s: jax.Array, freq: _Frequencies) -> jax.Array:
+    """Visibility of a source of 1, (..., channel), of turns and delays (...)."""
+    cycles = turn[..., None] + delay_s[..., None] * freq.offset_hz
+    angle = 2 * jnp.pi * (cycles - jnp.round(cycles))
+    smeared = jnp.sinc(delay_s * freq.width_hz)[..., None]
+    return lax.complex(jnp.cos(angle), -jnp.sin(angle)) * smeared
+
+
+@jax.jit
+def _subtract(
+    data: jax.Array, turn: jax.Array, delay_s: jax.Array, light: jax.Array, freq: _Frequencies
+) -> jax.Array:
+    """Visibilities without sources of the fluxes ``light`` (source, time, channel)."""
+
+    def one(left: jax.Array, source: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
+        turn, delay_s, light = source
+        return left - _phasors(turn, delay_s, freq) * light[:, None], None
+
+    return lax.scan(one, data, (turn, delay_s, light))[0]
+
+
+@jax.jit
+def _projected(
+    block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, freq: _Frequencies
+) -> tuple[jax.Array, jax.Array]:
+    """Products of sources with each other and with the data, summed over baselines.
+
+    Returns
+    -------
+    (source, source, time, channel), (source, time, channel)
+    """
+    data, weights = block
+    of = _phasors(turn, delay_s, freq)
+    weighted = of * weights
+    good = jnp.where(weights > 0, data, 0)
+    products = jnp.einsum("ktbc,ltbc->kltc", jnp.conj(weighted), of).real
+    return products, jnp.einsum("ktbc,tbc->ktc", jnp.conj(weighted), good).real
+
+
+@jax.jit
+def _displaced(
+    block: tuple[jax.Array, jax.Array],
+    seen: tuple[jax.Array, jax.Array],
+    light: jax.Array,
+    uv_m: jax.Array,
+    freq: _Frequencies,
+) -> tuple[jax.Array, jax.Array]:
+    """Normal equations of the displacement (l, m) of each source, (source, 2, 2), (source, 2).
+
+    Parameters
+    ----------
+    block
+        What is left after subtraction, and its weights.
+    uv_m : (source, time, baseline, 2) float32
+    """
+    data, weights = block
+    good = jnp.where(weights > 0, data, 0)
+    per_m = (freq.reference_hz + freq.offset_hz) / LIGHT_M_S
+
+    def one(_: None, source: tuple[jax.Array, ...]) -> tuple[None, tuple[jax.Array, jax.Array]]:
+        turn, delay_s, light, uv_m = source
+        model = _phasors(turn, delay_s, freq) * light[:, None]
+        slope = -2j * jnp.pi * model[..., None] * (uv_m[:, :, None] * per_m[:, None])
+        weighted = jnp.conj(slope) * weights[..., None]
+        curvature = jnp.einsum("tbcx,tbcy->xy", weighted, slope).real
+        return None, (curvature, jnp.einsum("tbcx,tbc->x", weighted, good).real)
+
+    return lax.scan(one, None, (*seen, light, uv_m))[1]
+
+
+def _fitted(
+    vis: VisReader,
+    stretches: list[tuple[int, int]],
+    places: list[SkyCoord],
+    n_orders: int,
+    largest_step: float,
+) -> SteadySources:
+    """Fluxes and places of sources that are known to about a beam."""
+    found = _with_fluxes(vis, stretches, places, n_orders)
+    for _ in range(2):
+        left, freq = SubtractedReader(vis, found), _frequencies(vis.header)
+        curvature = np.zeros((len(places), 2, 2))
+        gradient = np.zeros((len(places), 2))
+        for start, stop in stretches:
+            block = left.read(start, stop)
+            stop = start + len(block.data)
+            seen = _seen(vis, start, stop, found.places)
+            uv = [np.nan_to_num(vis.uvw(start, stop, p)[0][..., :2]) for p in found.places]
+            time = _chebyshev(vis.header, np.arange(start, stop), n_orders)
+            light = np.einsum("to,koc->ktc", time, found.fluxes) * seen.beam
+            here = _displaced(
+                (block.data, block.weights),
+                (seen.turn, seen.delay_s),
+                light.astype(np.float32),
+                np.stack(uv).astype(np.float32),
+                freq,
+            )
+            curvature, gradient = curvature + np.asarray(here[0]), gradient + np.asarray(here[1])
+        moved = []
+        for place, c, g in zip(found.places, curvature, gradient, strict=True):
+            step = np.linalg.lstsq(c, g, rcond=1e-6)[0]
+            step *= min(1.0, largest_step / max(float(np.linalg.norm(step)), 1e-30))
+            east, north, towards = sky_axes(place)
+            x, y, z = towards + step[0] * east + step[1] * north
+            moved.append(SkyCoord(x=x, y=y, z=z, representation_type="cartesian").icrs)
+            moved[-1].representation_type = "spherical"
+        found = _with_fluxes(vis, stretches, moved, n_orders)
+    return found
+
+
+def _with_fluxes(
+    vis: VisReader, stretches: list[tuple[int, int]], places: list[SkyCoord], n_orders: int
+) -> SteadySources:
+    """Sources at known places, their fluxes fitted channel by channel."""
+    freq = _frequencies(vis.header)
+    n, n_channels = len(places) * n_orders, len(vis.header.freq_mhz)
+    matrix, rhs = np.zeros((n_channels, n, n)), np.zeros((n_channels, n))
+    for start, stop in stretches:
+        block = vis.read(start, stop)
+        stop = start + len(block.data)
+        seen = _seen(vis, start, stop, tuple(places))
+        products, fluxes = _projected((block.data, block.weights), seen.turn, seen.delay_s, freq)
+        time = _chebyshev(vis.header, np.arange(start, stop), n_orders)
+        basis = seen.beam[:, None] * time.T[None, :, :, None]
+        matrix += np.einsum(
+            "kotc,kltc,lptc->ckolp", basis, np.asarray(products, float), basis, optimize=True
+        ).reshape(matrix.shape)
+        rhs += np.einsum("kotc,ktc->cko", basis, np.asarray(fluxes, float)).reshape(rhs.shape)
+    # What was not recorded has no flux.
+    ridge = 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] / n + 1e-30
+    solved = np.linalg.solve(matrix + ridge * np.eye(n), rhs[..., None])[..., 0]
+    return SteadySources(tuple(places), solved.T.reshape(len(places), n_orders, n_channels))
+
+
+def _mean_image(reader: ImagedReader, stretches: list[tuple[int, int]]) -> NDArray[np.floating]:
+    total, weight = np.zeros(reader.header.shape), 0.0
+    for start, stop in stretches:
+        block = reader.read(start, stop)
+        weights = block.weights[..., None, None]
+        total += np.where(weights > 0, block.data * weights, 0).sum((0, 1))
+        weight += float(block.weights.sum())
+    return total / max(weight, 1e-30)
+
+
+def _peaks(image: NDArray[np.floating], fwhm_px: float, limit: float) -> list[tuple[float, float]]:
+    """Places (x, y) of peaks, the brightest first."""
+    noise = 1.4826 * np.median(np.abs(image - np.median(image)))
+    reach = 2 * int(np.ceil(fwhm_px)) + 1
+    least = max(_SIGNIFICANCE * noise, limit * image.max())
+    peaks = (image == maximum_filter(image, reach)) & (image > least)
+    rows, columns = np.nonzero(peaks)
+    order = np.argsort(image[rows, columns])[::-1]
+    return [(float(columns[i]), float(rows[i])) for i in order]
+
+
+def _sidelobe(psf: NDArray[np.floating], fwhm_px: float) -> float:
+    """Largest sidelobe of a PSF, of its peak."""
+    row, column = np.unravel_index(int(psf.argmax()), psf.shape)
+    y, x = np.indices(psf.shape)
+    away = np.hypot(y - row, x - column) > 1.5 * fwhm_px
+    return float(np.abs(psf[away]).max(initial=0.0))
