@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import jax
@@ -55,9 +55,11 @@ class Grid:
             return -r2 / (1 + np.sqrt(1 - r2))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Gridder:
     """What does not depend on the visibilities; a static argument of compiled functions.
+
+    Gridders of one grid and array are equal, and share what was compiled for them.
 
     Attributes
     ----------
@@ -65,14 +67,26 @@ class Gridder:
     kernel : Kernel
     cells : (my, mx)
         Size of the grid of cells.
-    terms : (term, y, x) float32
-        What the image of each power of w is multiplied by.
+    n_terms : int
+        Powers of w.
     """
 
     grid: Grid
     kernel: Kernel
     cells: tuple[int, int]
-    terms: NDArray[np.float32]
+    n_terms: int
+
+    @cached_property
+    def terms(self) -> NDArray[np.float32]:
+        """What the image of each power of w is multiplied by, (term, y, x)."""
+        decay = [
+            self.kernel.transform((np.arange(n) - n // 2) / m)
+            for n, m in zip(self.grid.shape, self.cells, strict=True)
+        ]
+        correction = 0.5 / (decay[0][:, None] * decay[1])
+        turn = 2 * np.pi * self.grid.height()
+        powers = [turn**j / math.factorial(j) for j in range(self.n_terms)]
+        return np.asarray(correction * powers, np.float32)
 
 
 def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> Gridder:
@@ -113,13 +127,7 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
             f"shape: the w-term turns the phase at the edge of the field by {phase:.1f} rad; "
             "take a smaller field, or limit the baselines"
         )
-    decay = [
-        kernel.transform((np.arange(n) - n // 2) / m)
-        for n, m in zip(grid.shape, cells, strict=True)
-    ]
-    correction = 0.5 / (decay[0][:, None] * decay[1])
-    powers = [(2 * np.pi * height) ** j / math.factorial(j) for j in range(n_terms)]
-    return Gridder(grid, kernel, cells, np.asarray(correction * powers, np.float32))
+    return Gridder(grid, kernel, cells, n_terms)
 
 
 def _size(n_pixels: int, kernel: Kernel) -> int:

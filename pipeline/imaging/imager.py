@@ -245,7 +245,7 @@ class ImagedReader(BaseReader):
     @property
     def n_terms(self) -> int:
         """Terms of the series in w."""
-        return len(self._gridder.terms)
+        return self._gridder.n_terms
 
     def close(self) -> None:
         self._vis.close()

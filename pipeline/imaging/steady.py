@@ -17,6 +17,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import erfa
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,6 +63,12 @@ class SteadySources:
         there = np.any(self.fluxes != 0, axis=(0, 1))
         return self.fluxes[:, 0, there].mean(axis=1)
 
+    def light(self, header: VisHeader, start: int, beam: NDArray[np.floating]) -> NDArray:
+        """Fluxes through the beam (source, time, channel), of samples from ``start`` on."""
+        sample = np.arange(start, start + beam.shape[1])
+        time = _chebyshev(header, sample, self.fluxes.shape[1])
+        return (np.einsum("to,koc->ktc", time, self.fluxes) * beam).astype(np.float32)
+
 
 class _Seen(NamedTuple):
     """Sources in some samples.
@@ -104,9 +111,8 @@ class SubtractedReader:
             return block
         stop = block.start + len(block.data)
         seen = _seen(self._vis, block.start, stop, self._sources.places)
-        time = _chebyshev(self.header, np.arange(block.start, stop), self._sources.fluxes.shape[1])
-        light = np.einsum("to,koc->ktc", time, self._sources.fluxes) * seen.beam
-        left = _subtract(block.data, seen.turn, seen.delay_s, light.astype(np.float32), self._freq)
+        light = self._sources.light(self.header, block.start, seen.beam)
+        left = _subtract(block.data, seen.turn, seen.delay_s, light, self._freq)
         return replace(block, data=np.asarray(left))
 
     def uvw(
@@ -154,7 +160,7 @@ def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) ->
     found = SteadySources((), np.zeros((0, n_orders, len(vis.header.freq_mhz))))
     imager = ImagedReader(vis, settings)
     length = min(imager.samples_at_once, _MOST_TIMES)
-    starts = _spread(vis.header, length)
+    starts = _spread(vis.header, imager.samples_at_once)
     stretches = [(int(s), int(s) + length) for s in starts]
     pixel = imager.pixel_rad
     psf, beam = imager.header.psf, imager.header.beam_fwhm_px
@@ -184,11 +190,11 @@ def _chebyshev(header: VisHeader, sample: NDArray[np.int64], n: int) -> NDArray[
     return np.asarray(np.polynomial.chebyshev.chebvander(x, n - 1), np.float64)
 
 
-def _spread(header: VisHeader, length: int) -> NDArray[np.int64]:
-    """First samples of stretches all over a recording."""
-    last = max(header.n_samples - length, 0)
-    n = min(_N_PLACES, last // length + 1)
-    return np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
+def _spread(header: VisHeader, at_once: int) -> NDArray[np.int64]:
+    """First samples of stretches all over a recording, where those of one geometry begin."""
+    last = max(header.n_samples - at_once, 0) // at_once
+    n = min(_N_PLACES, last + 1)
+    return at_once * np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
 
 
 class _Frequencies(NamedTuple):
@@ -308,21 +314,21 @@ def _fitted(
 ) -> SteadySources:
     """Fluxes and places of sources that are known to about a beam."""
     found = _with_fluxes(vis, stretches, places, n_orders)
+    freq = _frequencies(vis.header)
     for _ in range(2):
-        left, freq = SubtractedReader(vis, found), _frequencies(vis.header)
         curvature = np.zeros((len(places), 2, 2))
         gradient = np.zeros((len(places), 2))
         for start, stop in stretches:
-            block = left.read(start, stop)
+            block = vis.read(start, stop)
             stop = start + len(block.data)
             seen = _seen(vis, start, stop, found.places)
+            light = found.light(vis.header, start, seen.beam)
             uv = [np.nan_to_num(vis.uvw(start, stop, p)[0][..., :2]) for p in found.places]
-            time = _chebyshev(vis.header, np.arange(start, stop), n_orders)
-            light = np.einsum("to,koc->ktc", time, found.fluxes) * seen.beam
+            left = _subtract(block.data, seen.turn, seen.delay_s, light, freq)
             here = _displaced(
-                (block.data, block.weights),
+                (left, block.weights),
                 (seen.turn, seen.delay_s),
-                light.astype(np.float32),
+                light,
                 np.stack(uv).astype(np.float32),
                 freq,
             )
@@ -332,9 +338,8 @@ def _fitted(
             step = np.linalg.lstsq(c, g, rcond=1e-6)[0]
             step *= min(1.0, largest_step / max(float(np.linalg.norm(step)), 1e-30))
             east, north, towards = sky_axes(place)
-            x, y, z = towards + step[0] * east + step[1] * north
-            moved.append(SkyCoord(x=x, y=y, z=z, representation_type="cartesian").icrs)
-            moved[-1].representation_type = "spherical"
+            ra, dec = erfa.c2s(towards + step[0] * east + step[1] * north)
+            moved.append(SkyCoord(ra, dec, unit="rad"))
         found = _with_fluxes(vis, stretches, moved, n_orders)
     return found
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.block import StreamHeader
 from pipeline.readers.cube import FORMAT
 from pipeline.readers.wcs import wcs_text
+from pipeline.sinks.atomic import naming, part_of
 
 _CHUNK_BYTES = 1 << 20
 
@@ -72,11 +73,11 @@ class CubeWriter:
         self.path = Path(path)
         self.header = header
         self.n_samples = 0
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._temporary = part_of(self.path)
         try:
             self._disk = _WatchedFile(self._temporary)
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise naming(self.path, error) from error
         self._file = h5py.File(self._disk, "w")
         try:
             self._image = self._lay_out(attributes or {})
@@ -125,7 +126,7 @@ class CubeWriter:
         self._image.resize(stop, axis=0)
         self._image[self.n_samples : stop] = data
         if self._disk.error is not None:
-            raise self._cannot_write(self._disk.error) from self._disk.error
+            raise naming(self.path, self._disk.error) from self._disk.error
         self.n_samples = stop
 
     def close(self) -> None:
@@ -144,7 +145,7 @@ class CubeWriter:
             os.replace(self._temporary, self.path)
         except OSError as error:
             self.abort()
-            raise self._cannot_write(error) from error
+            raise naming(self.path, error) from error
 
     def abort(self) -> None:
         """Drop what was written."""
@@ -152,9 +153,6 @@ class CubeWriter:
         with contextlib.suppress(OSError):
             self._disk.close()
         self._temporary.unlink(missing_ok=True)
-
-    def _cannot_write(self, error: OSError) -> OSError:
-        return OSError(error.errno, error.strerror, str(self.path))
 
     def __enter__(self) -> Self:
         return self

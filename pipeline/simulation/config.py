@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline.config import ConfigProblem
+from surveys.instruments import dsa110
 
 _MOST_SAMPLES, _BRIGHTEST, _STEEPEST = 1e9, 1e12, 100.0
 
@@ -167,19 +168,22 @@ class Array:
     def __post_init__(self) -> None:
         n = len(self.antenna_order) or self.n_antennas
         name = "antenna_order" if self.antenna_order else "n_antennas"
-        _require(2 <= n <= 102, name, f"is {n} antennas", "give 2 to 102")
+        most = len(dsa110.CORE)
+        _require(2 <= n <= most, name, f"is {n} antennas", f"give 2 to {most}")
         _require(0 <= self.sefd_jy <= 1e12, "sefd_jy", f"is {self.sefd_jy}", "give 0 to 1e12")
         good = 0 <= self.gain_error < 1
         _require(good, "gain_error", f"is {self.gain_error}", "give 0 or more, below 1")
         _require_within("phase_error_deg", self.phase_error_deg, 180.0)
-        good = 384 % max(self.channels, 1) == 0 and self.channels > 0
-        remedy = "give a divisor of 384"
-        _require(good, "channels", f"is {self.channels}", remedy)
-        good = 1 <= self.fringe_samples <= 2250
-        _require(good, "fringe_samples", f"is {self.fringe_samples}", "give 1 to 2250")
-        bad = [s for s in self.dropped_subbands if not 0 <= s < 16]
-        _require(not bad, "dropped_subbands", f"holds {bad}", "give 0 to 15")
-        good = len(set(self.dropped_subbands)) < 16
+        fine = dsa110.FINE_IN_SUBBAND
+        good = self.channels > 0 and fine % self.channels == 0
+        _require(good, "channels", f"is {self.channels}", f"give a divisor of {fine}")
+        most = dsa110.FILE_SAMPLES
+        good = 1 <= self.fringe_samples <= most
+        _require(good, "fringe_samples", f"is {self.fringe_samples}", f"give 1 to {most}")
+        n = dsa110.N_SUBBANDS
+        bad = [s for s in self.dropped_subbands if not 0 <= s < n]
+        _require(not bad, "dropped_subbands", f"holds {bad}", f"give 0 to {n - 1}")
+        good = len(set(self.dropped_subbands)) < n
         _require(good, "dropped_subbands", "leaves none", "name fewer")
 
 
@@ -380,7 +384,7 @@ class SimulationConfig:
         n = self.band.n_channels
         if self.recording.has_visibilities:
             _require(self.band == Band(), "band", "is that of DSA-110", "leave it out")
-            n = 16 * self.array.channels
+            n = dsa110.N_SUBBANDS * self.array.channels
         good = len(self.noise.channel_factors) in (0, n)
         problem = f"has {len(self.noise.channel_factors)} entries for {n} channels"
         _require(good, "noise.channel_factors", problem, f"give {n}, or none")

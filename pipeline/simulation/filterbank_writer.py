@@ -13,6 +13,7 @@ from astropy.time import TimeDelta
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
+from pipeline.sinks.atomic import naming, part_of
 
 _LEVEL, _COUNTS_PER_SIGMA = 96.0, 16.0
 
@@ -34,12 +35,12 @@ class FilterbankWriter:
     def __init__(self, path: str | Path, header: StreamHeader, sigma: float | None = None) -> None:
         self.path = Path(path)
         self._sigma = sigma
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        self._temporary = part_of(self.path)
         try:
             self._file = self._temporary.open("wb")
             self._file.write(_header_bytes(header, 32 if sigma is None else 8))
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise naming(self.path, error) from error
 
     def append(self, data: NDArray[np.float32]) -> None:
         """Add samples (time, channel, 1, 1)."""
@@ -50,7 +51,7 @@ class FilterbankWriter:
         try:
             self._file.write(np.ascontiguousarray(values).tobytes())
         except OSError as error:
-            raise self._cannot_write(error) from error
+            raise naming(self.path, error) from error
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -59,7 +60,7 @@ class FilterbankWriter:
             os.replace(self._temporary, self.path)
         except OSError as error:
             self.abort()
-            raise self._cannot_write(error) from error
+            raise naming(self.path, error) from error
 
     def abort(self) -> None:
         """Drop what was written."""
@@ -67,9 +68,6 @@ class FilterbankWriter:
         with contextlib.suppress(OSError):
             self._file.close()
         self._temporary.unlink(missing_ok=True)
-
-    def _cannot_write(self, error: OSError) -> OSError:
-        return OSError(error.errno, error.strerror, str(self.path))
 
     def __enter__(self) -> Self:
         return self

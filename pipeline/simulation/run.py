@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import ConfigProblem, dump_config
 from pipeline.errors import InputError
@@ -20,9 +20,11 @@ from pipeline.simulation.config import SimulationConfig
 from pipeline.simulation.filterbank_writer import FilterbankWriter
 from pipeline.simulation.scene import Scene, recorded_pieces
 from pipeline.simulation.truth import write_truth
-from pipeline.simulation.vis_writers import NsfrbWriter, Uvh5Writer, nsfrb_names
-from pipeline.simulation.visibilities import FILE_SAMPLES, VisScene
-from pipeline.visibilities.nsfrb_name import OBSERVATION, parse_name
+from pipeline.visibilities.nsfrb_name import OBSERVATION, file_name, parse_name
+from surveys.instruments import dsa110
+
+if TYPE_CHECKING:
+    from pipeline.simulation.visibilities import VisScene
 
 _SUFFIX = {"cube": ".h5", "filterbank": ".fil", "uvh5": ".uvh5"}
 _BESIDE = ("truth.ecsv", "config.toml", "summary.json", OBSERVATION)
@@ -30,15 +32,8 @@ _BESIDE = ("truth.ecsv", "config.toml", "summary.json", OBSERVATION)
 
 @dataclass(frozen=True)
 class _Part:
-    """A stretch of samples, and the files it goes to.
+    """A stretch of samples, and the files it goes to."""
 
-    Attributes
-    ----------
-    number : int
-        In order of time.
-    """
-
-    number: int
     start: int
     stop: int
     paths: tuple[Path, ...]
@@ -113,7 +108,8 @@ def simulate(
     text = dump_config(config)
     meta = {"program": "slowburst simulate", "versions": versions(), "seed": seed, "config": text}
     _write_recordings(scene, parts, meta, progress)
-    if config.recording.format == "nsfrb" and isinstance(scene, VisScene):
+    if config.recording.format == "nsfrb":
+        assert not isinstance(scene, Scene)
         _write_text(out_dir / OBSERVATION, dump_config(scene.observation))
     truth = out_dir / "truth.ecsv"
     write_truth(scene, truth, meta)
@@ -126,6 +122,9 @@ def simulate(
 
 def _scene(config: SimulationConfig, seed: int, starts: list[int]) -> Scene | VisScene:
     if config.recording.has_visibilities:
+        # It needs jax, which images do not.
+        from pipeline.simulation.visibilities import VisScene
+
         return VisScene(config, seed, starts)
     scene = Scene(config, seed)
     if config.recording.n_bits == 8 and not scene.sigma.mean() > 0:
@@ -138,20 +137,20 @@ def _parts(config: SimulationConfig, out_dir: Path) -> list[_Part]:
     name, pieces = config.recording.name, recorded_pieces(config)
     if config.recording.format == "nsfrb":
         cuts = [
-            (first, min(first + FILE_SAMPLES, stop))
+            (first, min(first + dsa110.FILE_SAMPLES, stop))
             for start, stop in pieces
-            for first in range(start, stop, FILE_SAMPLES)
+            for first in range(start, stop, dsa110.FILE_SAMPLES)
         ]
-        dropped = config.array.dropped_subbands
+        subbands = sorted(set(range(dsa110.N_SUBBANDS)) - set(config.array.dropped_subbands))
         return [
-            _Part(i, *cut, tuple(out_dir / f for f in nsfrb_names(i, dropped)))
-            for i, cut in enumerate(cuts)
+            _Part(*cut, tuple(out_dir / file_name(s, number) for s in subbands))
+            for number, cut in enumerate(cuts)
         ]
     suffix = _SUFFIX[config.recording.format]
     numbers = [f"_{i:03d}" for i in range(len(pieces))] if len(pieces) > 1 else [""]
     return [
-        _Part(i, *piece, (out_dir / f"{name}{number}{suffix}",))
-        for i, (piece, number) in enumerate(zip(pieces, numbers, strict=False))
+        _Part(*piece, (out_dir / f"{name}{number}{suffix}",))
+        for piece, number in zip(pieces, numbers, strict=False)
     ]
 
 
@@ -193,9 +192,11 @@ def _write_recordings(
 
 def _writer(scene: Scene | VisScene, part: _Part, meta: dict[str, Any]) -> Any:
     (path, *_), start = part.paths, part.start
-    if isinstance(scene, VisScene):
+    if not isinstance(scene, Scene):
+        from pipeline.simulation.vis_writers import NsfrbWriter, Uvh5Writer
+
         if scene.config.recording.format == "nsfrb":
-            return NsfrbWriter(path.parent, part.number, scene, start)
+            return NsfrbWriter(part.paths, scene, start)
         return Uvh5Writer(path, scene, start, part.stop)
     header = replace(scene.header, start=scene.header.time_of(start))
     if scene.config.recording.format == "filterbank":

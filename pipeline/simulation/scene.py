@@ -104,12 +104,7 @@ class Scene:
         x, y = _place(name, pulse, self.header)
         span = sample_range(pulse, self.header.freq_mhz, self.header.tsamp_s)
         unit = self._snr(pulse, x, y, span)
-        fluence = pulse.fluence_jy_ms
-        if fluence is None:
-            if not unit[0] > 0:
-                problem = "no sample of the pulse is in the recording"
-                raise ConfigProblem(f"{name}.time_s", problem, "move it inside, out of gaps")
-            fluence = float(pulse.snr or 0.0) / unit[0]
+        fluence = fluence_of(name, pulse, unit[0])
         return PlacedPulse(pulse, x, y, fluence, span, fluence * unit[0], fluence * unit[1])
 
     def _snr(self, pulse: Pulse, x: float, y: float, span: tuple[int, int]) -> tuple[float, float]:
@@ -137,13 +132,7 @@ class Scene:
 
     def good(self, start: int, stop: int) -> NDArray[np.bool_]:
         """(time, channel): False in gaps."""
-        good = np.ones((stop - start, self.header.n_channels), bool)
-        for gap in self.config.gaps:
-            lo, hi = gap_samples(gap, self.header.tsamp_s)
-            lo, hi = max(lo, start), min(hi, stop)
-            if lo < hi:
-                good[lo - start : hi - start, list(gap.channels) or slice(None)] = False
-        return good
+        return outside_gaps(self.config.gaps, self.header, start, stop)
 
     def _pattern(self, number: int, rfi: Rfi) -> NDArray[np.float32] | float:
         if rfi.pattern == "uniform":
@@ -259,6 +248,35 @@ def interfering_part(rfi: Rfi, times: NDArray[np.float64], tsamp_s: float) -> ND
     lo = np.maximum(times - tsamp_s / 2, rfi.time_s)
     hi = np.minimum(times + tsamp_s / 2, rfi.time_s + rfi.duration_s)
     return np.clip((hi - lo) / tsamp_s, 0.0, 1.0)
+
+
+def fluence_of(name: str, pulse: Pulse, snr_per_jy_ms: float) -> float:
+    """Fluence of a pulse in Jy ms, of which 1 has the ideal S/N given.
+
+    Raises
+    ------
+    ConfigProblem
+        It has an S/N, but nothing of it is recorded.
+    """
+    if pulse.fluence_jy_ms is not None:
+        return pulse.fluence_jy_ms
+    if not snr_per_jy_ms > 0:
+        problem = "no sample of the pulse is in the recording"
+        raise ConfigProblem(f"{name}.time_s", problem, "move it inside, out of gaps")
+    return float(pulse.snr or 0.0) / snr_per_jy_ms
+
+
+def outside_gaps(
+    gaps: Sequence[Gap], header: StreamHeader, start: int, stop: int
+) -> NDArray[np.bool_]:
+    """(time, channel) of samples ``start`` to ``stop``: False in gaps."""
+    good = np.ones((stop - start, header.n_channels), bool)
+    for gap in gaps:
+        lo, hi = gap_samples(gap, header.tsamp_s)
+        lo, hi = max(lo, start), min(hi, stop)
+        if lo < hi:
+            good[lo - start : hi - start, list(gap.channels) or slice(None)] = False
+    return good
 
 
 def gap_samples(gap: Gap, tsamp_s: float) -> tuple[int, int]:

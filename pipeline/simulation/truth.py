@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import astropy.units as u
 import numpy as np
 from astropy.table import Table
 
 from pipeline.simulation.scene import Scene
-from pipeline.simulation.visibilities import VisScene
+
+if TYPE_CHECKING:
+    from pipeline.simulation.visibilities import VisScene
 
 _UNITS = {
     "mjd": u.day,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,14 +15,9 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.simulation.visibilities import VisScene
+from pipeline.sinks.atomic import naming, part_of
 from pipeline.visibilities.nsfrb_file import FileHeader
-from pipeline.visibilities.nsfrb_name import file_name
-from surveys.instruments import dsa110
-
-
-def nsfrb_names(number: int, dropped: tuple[int, ...]) -> list[str]:
-    """Names of the files of one number."""
-    return [file_name(s, number) for s in range(dsa110.N_SUBBANDS) if s not in dropped]
+from pipeline.visibilities.nsfrb_name import parse_name
 
 
 class NsfrbWriter:
@@ -29,29 +25,28 @@ class NsfrbWriter:
 
     Parameters
     ----------
-    folder : Path
-    number : int
-        Of the files.
+    paths : sequence of Path
+        Of one number; their names tell the sub-bands.
     scene : VisScene
     start : int
         First sample.
     """
 
-    def __init__(self, folder: Path, number: int, scene: VisScene, start: int) -> None:
+    def __init__(self, paths: Sequence[Path], scene: VisScene, start: int) -> None:
         edge = scene.header.time_of(start) - TimeDelta(scene.header.tsamp_s / 2, format="sec")
-        dropped = scene.config.array.dropped_subbands
         self._n_channels = scene.config.array.channels
         self._files: list[tuple[int, Path, Path, Any]] = []
-        for subband in sorted(set(range(dsa110.N_SUBBANDS)) - set(dropped)):
-            path = folder / file_name(subband, number)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        for path in paths:
+            named = parse_name(path)
+            assert named is not None
+            subband, temporary = named[0], part_of(path)
             try:
                 file = temporary.open("wb")
                 self._files.append((subband, path, temporary, file))
                 file.write(FileHeader(float(edge.utc.mjd), subband, scene.dec_deg).to_bytes())
             except OSError as error:
                 self.abort()
-                raise _cannot_write(path, error) from error
+                raise naming(path, error) from error
 
     def append(self, data: NDArray[np.complex64]) -> None:
         """Add samples (time, baseline, channel, polarisation)."""
@@ -61,7 +56,7 @@ class NsfrbWriter:
             try:
                 file.write(np.ascontiguousarray(part, "<c8").data)
             except OSError as error:
-                raise _cannot_write(path, error) from error
+                raise naming(path, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -76,7 +71,7 @@ class NsfrbWriter:
                 os.replace(temporary, path)
             except OSError as error:
                 self.abort()
-                raise _cannot_write(path, error) from error
+                raise naming(path, error) from error
 
     def abort(self) -> None:
         """Drop what was written."""
@@ -100,7 +95,7 @@ class Uvh5Writer:
 
     def __init__(self, path: Path, scene: VisScene, start: int, stop: int) -> None:
         self.path, self._done = path, 0
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._temporary = part_of(path)
         self._data = _new_uvdata(scene, start, stop)
         self._n_baselines = len(scene.observation.pairs)
         # Not recorded, or NaN.
@@ -111,7 +106,7 @@ class Uvh5Writer:
                     str(self._temporary), clobber=True, data_write_dtype="c8"
                 )
         except OSError as error:
-            raise _cannot_write(path, error) from error
+            raise naming(path, error) from error
 
     def append(self, data: NDArray[np.complex64]) -> None:
         """Add samples (time, baseline, channel, polarisation)."""
@@ -134,7 +129,7 @@ class Uvh5Writer:
                     run_check_acceptability=False,
                 )
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise naming(self.path, error) from error
         self._done += n
 
     def __enter__(self) -> Self:
@@ -145,7 +140,7 @@ class Uvh5Writer:
             if kind is None:
                 os.replace(self._temporary, self.path)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise naming(self.path, error) from error
         finally:
             self._temporary.unlink(missing_ok=True)
 
@@ -201,7 +196,3 @@ def _new_uvdata(scene: VisScene, start: int, stop: int) -> Any:
 def _quiet() -> Any:
     # What pyuvdata mends is no news here.
     return warnings.catch_warnings(action="ignore")
-
-
-def _cannot_write(path: Path, error: OSError) -> OSError:
-    return OSError(error.errno, error.strerror or str(error), str(path))

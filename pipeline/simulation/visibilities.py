@@ -9,7 +9,7 @@ sinc(bandwidth x delay).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -38,17 +38,19 @@ from pipeline.simulation.pulses import pulse_flux, sample_range, spectrum
 from pipeline.simulation.scene import (
     PlacedPulse,
     computed_ahead,
-    gap_samples,
+    fluence_of,
     interfering_part,
+    outside_gaps,
     variation,
 )
 from pipeline.simulation.sky import image_wcs
-from pipeline.visibilities.nsfrb import SIDEREAL_RAD_S
-from pipeline.visibilities.nsfrb_file import N_POLARISATIONS, Observation, antenna_positions
+from pipeline.visibilities.nsfrb_file import (
+    N_POLARISATIONS,
+    Observation,
+    antenna_positions,
+    phased_directions,
+)
 from surveys.instruments import dsa110
-
-FILE_SAMPLES = 2250
-"""Samples of a file of DSA-110's, 90 gulps of 25."""
 
 
 def observation_of(config: SimulationConfig) -> Observation:
@@ -129,11 +131,10 @@ class VisScene:
         self.site: EarthLocation = self.observation.site
         recording = config.recording
         start = Time(recording.mjd0, format="mjd", scale="utc")
-        middle = start + TimeDelta((recording.n_samples - 1) / 2 * recording.tsamp_s, format="sec")
-        self.centre, dec = self._field(middle)
+        half_s = (recording.n_samples - 1) / 2 * recording.tsamp_s
+        self._middle = start + TimeDelta(half_s, format="sec")
+        self.centre, dec = self._field()
         self.dec_deg = float(np.float32(np.degrees(dec)))
-        wcs = image_wcs(config.image)
-        wcs.wcs.crval = [self.centre.ra.deg, self.centre.dec.deg]
         self.header = StreamHeader(
             source="simulation",
             freq_mhz=dsa110.freq_mhz(config.array.channels).ravel(),
@@ -141,7 +142,7 @@ class VisScene:
             start=start,
             n_samples=recording.n_samples,
             shape=config.image.shape,
-            wcs=wcs,
+            wcs=image_wcs(replace(config.image, ra_deg=self.centre.ra.deg)),
             bunit="Jy",
         )
         self.width_mhz = dsa110.channel_width_mhz(config.array.channels)
@@ -165,13 +166,10 @@ class VisScene:
 
     def good(self, start: int, stop: int) -> NDArray[np.bool_]:
         """(time, channel): False in gaps and for what is not recorded."""
-        good = np.ones((stop - start, self.header.n_channels), bool)
+        good = outside_gaps(self.config.gaps, self.header, start, stop)
         n = self.config.array.channels
         for subband in self.config.array.dropped_subbands:
             good[:, subband * n : (subband + 1) * n] = False
-        for gap in self.config.gaps:
-            lo, hi = (t - start for t in gap_samples(gap, self.header.tsamp_s))
-            good[max(lo, 0) : max(hi, 0), list(gap.channels) or slice(None)] = False
         return good
 
     def samples(self, start: int, stop: int) -> Iterator[NDArray[np.complex64]]:
@@ -195,21 +193,14 @@ class VisScene:
         points = self._points(start, stop)
         if points:
             data += self._sky(points)[..., None]
-        data[~self.good(start, stop).any(axis=1)] = np.nan
-        lost = np.argwhere(~self.good(start, stop))
-        for t, c in lost:
-            data[t, :, c] = np.nan
+        data.swapaxes(1, 2)[~self.good(start, stop)] = np.nan
         return data
 
     def phased_to(self, times: Time, sample: NDArray[np.int64]) -> NDArray[np.float64]:
         """Directions whose delays are taken out, (time, 3), ITRS."""
         if self.config.recording.format == "uvh5":
-            return terrestrial_axes(times, self.centre, self.site)[:, 2]
-        length = self.config.array.fringe_samples
-        file = self._starts[np.searchsorted(self._starts, sample, side="right") - 1]
-        off = (sample - file) % length - (length - 1) / 2
-        angle = off * self.header.tsamp_s * SIDEREAL_RAD_S
-        return meridian_direction(times, angle, np.radians(self.dec_deg), self.site)
+            return self._dishes(times)
+        return phased_directions(self.observation, times, sample, self._starts, self.dec_deg)
 
     def _dishes(self, times: Time) -> NDArray[np.float64]:
         """Where the dishes look, (time, 3), ITRS."""
@@ -218,20 +209,25 @@ class VisScene:
         still = np.zeros(len(times))
         return meridian_direction(times, still, np.radians(self.dec_deg), self.site)
 
-    def _field(self, middle: Time) -> tuple[SkyCoord, float]:
+    def _field(self) -> tuple[SkyCoord, float]:
         """Centre of the field, and its apparent declination in radians."""
-        image, at = self.config.image, middle.reshape(1)
+        image = self.config.image
         dec = np.radians(image.dec_deg)
         ra = image.ra_deg
         if ra is None:
-            up = meridian_direction(at, np.zeros(1), dec, self.site)[0]
-            ra = place_on_sky(middle, up, self.site).ra.deg
+            up = meridian_direction(self._middle.reshape(1), np.zeros(1), dec, self.site)[0]
+            ra = place_on_sky(self._middle, up, self.site).ra.deg
         centre = SkyCoord(ra * units.deg, image.dec_deg * units.deg)
-        towards = terrestrial_axes(at, centre, self.site)[0, 2]
-        if towards @ zenith(self.site) < 0:
-            problem = f"{ra:.2f}, {image.dec_deg:.2f} deg is below the horizon"
-            raise ConfigProblem("image.ra_deg", problem, "change mjd0, or leave ra_deg out")
+        towards = self._risen("image", centre, "change mjd0, or leave ra_deg out")
         return centre, float(np.arcsin(towards[2]))
+
+    def _risen(self, name: str, place: SkyCoord, remedy: str) -> NDArray[np.float64]:
+        """Direction of a place in the middle of the recording, (3,), ITRS; raises below ground."""
+        towards = terrestrial_axes(self._middle.reshape(1), place, self.site)[0, 2]
+        if towards @ zenith(self.site) < 0:
+            problem = f"{place.ra.deg:.2f}, {place.dec.deg:.2f} deg is below the horizon"
+            raise ConfigProblem(f"{name}.ra_deg", problem, remedy)
+        return towards
 
     def _antenna_gains(self) -> NDArray[np.complex64]:
         array, n = self.config.array, len(self.antennas)
@@ -252,10 +248,7 @@ class VisScene:
                 problem = f"({item.x}, {item.y}) px is beyond the horizon of the image"
                 raise ConfigProblem(f"{name}.x", problem, "move it inside")
             place = SkyCoord(ra * units.deg, dec * units.deg)
-        middle = self.header.time_of((self.header.n_samples - 1) / 2).reshape(1)
-        if terrestrial_axes(middle, place, self.site)[0, 2] @ zenith(self.site) < 0:
-            problem = f"{place.ra.deg:.2f}, {place.dec.deg:.2f} deg is below the horizon"
-            raise ConfigProblem(f"{name}.ra_deg", problem, "move it, or change mjd0")
+        self._risen(name, place, "move it, or change mjd0")
         return place
 
     def _pixel(self, place: SkyCoord) -> tuple[float, float]:
@@ -279,12 +272,7 @@ class VisScene:
             beam = float(np.sum(flux * gain) / max(np.sum(flux), 1e-300))
             seen = flux * gain * self.good(start, stop)
             unit = float(np.sqrt(np.sum(seen**2))) / sigma if sigma > 0 else np.nan
-        fluence = pulse.fluence_jy_ms
-        if fluence is None:
-            if not unit > 0:
-                problem = "no sample of the pulse is in the recording"
-                raise ConfigProblem(f"{name}.time_s", problem, "move it inside, out of gaps")
-            fluence = float(pulse.snr or 0.0) / unit
+        fluence = fluence_of(name, pulse, unit)
         self.items.append(_Item(pulse, place, span, fluence))
         x, y = self._pixel(place)
         snr = fluence * unit

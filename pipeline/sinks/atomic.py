@@ -41,6 +41,16 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def part_of(path: Path) -> Path:
+    """Where a file is written until it is whole."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def naming(path: Path, error: OSError) -> OSError:
+    """The error with the name of the file that it is about."""
+    return OSError(error.errno, error.strerror or str(error), str(path))
+
+
 def cannot_write(path: Path, error: OSError) -> Exception:
     """What to raise where a result cannot be written.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,12 @@ from pipeline.visibilities.nsfrb_file import (
     FileHeader,
     antenna_positions,
     load_observation,
+    phased_directions,
     read_header,
 )
 from pipeline.visibilities.nsfrb_name import parse_name
 from surveys.instruments import dsa110
 
-SIDEREAL_RAD_S = 2 * np.pi / 86164.0905
 _MAX_OFF_GRID = 0.1
 _MAX_DEC_DEG = 1e-3
 _MAX_GAP_S = 86400.0
@@ -146,7 +146,10 @@ class NsfrbReader:
         i, j = self._observation.pairs[self._used].T
         seen = antenna_uvw(self._antennas, times, centre, self._site)
         uvw = seen[:, i] - seen[:, j]
-        towards = self._phased_to(start, stop) @ self._antennas.T
+        phased = phased_directions(
+            self._observation, times, np.arange(start, stop), self._starts, self._dec_deg
+        )
+        towards = phased @ self._antennas.T
         return uvw, uvw[..., 2] - (towards[:, i] - towards[:, j])
 
     def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
@@ -158,20 +161,6 @@ class NsfrbReader:
 
     def close(self) -> None:
         self._pieces = []
-
-    def _phased_to(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Directions whose delays are taken out of samples, (time, 3), ITRS."""
-        length = self._observation.fringe_samples
-        if length == 0:
-            return np.zeros((stop - start, 3))
-        sample = np.arange(start, stop)
-        # Of the file that a sample is in; early sub-bands belong to the first.
-        number = np.searchsorted(self._starts, sample, side="right") - 1
-        file = self._starts[np.maximum(number, 0)]
-        off = (sample - file) % length - (length - 1) / 2
-        angle = off * self._observation.tsamp_s * SIDEREAL_RAD_S
-        times = self.header.times(start, stop)
-        return meridian_direction(times, angle, np.radians(self._dec_deg), self._site)
 
     def _open(self, paths: Sequence[Path]) -> list[_Piece]:
         """All files, mapped; raises for what cannot be a sub-band of this observation."""
@@ -239,7 +228,7 @@ class NsfrbReader:
 
     def _placed(self, files: list[_Piece]) -> tuple[list[_Piece], NDArray[np.int64], float]:
         """Files with their first sample, first samples of all numbers, and the MJD of sample 0."""
-        tsamp_day = self._observation.tsamp_s / 86400
+        tsamp_s = self._observation.tsamp_s
         numbers = {f.number: [g for g in files if g.number == f.number] for f in files}
         begins = {n: _most_common([g.header.mjd for g in same]) for n, same in numbers.items()}
         ordered = sorted(numbers, key=lambda n: begins[n])
@@ -249,7 +238,7 @@ class NsfrbReader:
         for number in ordered:
             same, begin = numbers[number], begins[number]
             _check_twice(same)
-            exact = (begin - first_mjd) / tsamp_day
+            exact = (begin - first_mjd) * 86400 / tsamp_s
             start, before = round(exact), max((p.start + p.n_samples for p in placed), default=0)
             where = str(same[0].path)
             if placed and any(p.header.n_bytes < _FULL_HEADER for p in same + placed):
@@ -258,7 +247,7 @@ class NsfrbReader:
             if abs(exact - start) > _MAX_OFF_GRID:
                 problem = f"begins {exact - start:+.2f} samples off the grid of the first file"
                 raise InputError(where, "MJD", problem, "search the files one by one")
-            if (start - before) * tsamp_day * 86400 > _MAX_GAP_S:
+            if (start - before) * tsamp_s > _MAX_GAP_S:
                 problem = "begins more than a day after the file before"
                 raise InputError(where, "MJD", problem, "search the files one by one")
             starts.append(start)
@@ -269,15 +258,15 @@ class NsfrbReader:
                 ]
                 by = max(ends, default=p.start) - p.start
                 if by > 0:
-                    problem = f"begins {by * tsamp_day * 86400:.6g} s before another ends"
+                    problem = f"begins {by * tsamp_s:.6g} s before another ends"
                     remedy = "remove one of the overlapping files"
                     raise InputError(str(p.path), "MJD", problem, remedy)
             placed += here
         shift = min(p.start for p in placed)
-        placed = [_moved(p, p.start - shift) for p in placed]
+        placed = [replace(p, start=p.start - shift) for p in placed]
         if self._observation.start_mjd is not None:
             first_mjd = self._observation.start_mjd
-        return placed, np.array(starts) - shift, first_mjd + shift * tsamp_day
+        return placed, np.array(starts) - shift, first_mjd + shift * tsamp_s / 86400
 
     def _in_step(self, same: list[_Piece], begin: float, start: int) -> list[_Piece]:
         """Sub-bands of one number whose samples lie on one grid, and whose phases agree."""
@@ -294,7 +283,7 @@ class NsfrbReader:
             else:
                 if by:
                     self._notes.append(said)
-                kept.append(_moved(piece, start + by))
+                kept.append(replace(piece, start=start + by))
         return kept
 
     def _note_missing(self) -> None:
@@ -365,7 +354,3 @@ def _check_twice(same: list[_Piece]) -> None:
         if subbands.count(piece.header.subband) > 1:
             problem = f"is there twice with the number {piece.number}"
             raise InputError(str(piece.path), "sub-band", problem, "remove one of the files")
-
-
-def _moved(piece: _Piece, start: int) -> _Piece:
-    return _Piece(piece.path, piece.header, piece.number, piece.vis, start)

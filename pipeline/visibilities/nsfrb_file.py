@@ -18,14 +18,17 @@ import numpy as np
 from astropy import units
 from astropy.coordinates import EarthLocation
 from astropy.table import Table
+from astropy.time import Time
 from numpy.typing import NDArray
 
 from pipeline.config import ConfigProblem, load_config
 from pipeline.errors import InputError
+from pipeline.imaging.geometry import meridian_direction
 from pipeline.visibilities.nsfrb_name import OBSERVATION
 from surveys.instruments import dsa110
 
 N_POLARISATIONS = 2
+SIDEREAL_RAD_S = 2 * np.pi / 86164.0905
 
 _HEADER, _OLD_HEADER = struct.Struct("<dIf"), struct.Struct("<fIf")
 _MJD = (40000.0, 100000.0)
@@ -184,6 +187,36 @@ def load_observation(folder: Path) -> tuple[Observation, Path]:
             return observation, path
     remedy = "write one with antenna_order, the station numbers in the order of the data"
     raise InputError(str(folder / OBSERVATION), "file", "is missing", remedy)
+
+
+def phased_directions(
+    observation: Observation,
+    times: Time,
+    sample: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    dec_deg: float,
+) -> NDArray[np.float64]:
+    """Directions whose delays are taken out of samples, (time, 3), ITRS; 0 where none are.
+
+    Parameters
+    ----------
+    observation : Observation
+    times : Time, (time,)
+        Centres of the samples.
+    sample : (time,)
+    starts : (file,)
+        First samples of the numbers, in order; phases begin anew with each.
+    dec_deg : float
+        Apparent declination.
+    """
+    length = observation.fringe_samples
+    if length == 0:
+        return np.zeros((len(sample), 3))
+    # Early sub-bands belong to the first number.
+    number = np.maximum(np.searchsorted(starts, sample, side="right") - 1, 0)
+    off = (sample - starts[number]) % length - (length - 1) / 2
+    angle = off * observation.tsamp_s * SIDEREAL_RAD_S
+    return meridian_direction(times, angle, np.radians(dec_deg), observation.site)
 
 
 def antenna_positions(observation: Observation, where: str) -> NDArray[np.float64]:

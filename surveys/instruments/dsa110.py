@@ -19,7 +19,12 @@ TSAMP_S = 0.1342182159423828
 
 N_SUBBANDS = 16
 _FINE_TOP_MHZ, _FINE_STEP_MHZ = 1530.0, 250.0 / 8192
-_FINE_FIRST, _FINE_IN_SUBBAND = 1024, 384
+_FINE_FIRST = 1024
+FINE_IN_SUBBAND = 384
+"""Channels of the correlator in a sub-band, which are averaged."""
+
+FILE_SAMPLES = 2250
+"""Samples of a file, 90 gulps of 25."""
 
 DISH_M = 4.65
 SEFD_JY = 6000.0
@@ -52,9 +57,9 @@ def fine_channels(n_channels: int = 8) -> int:
     ValueError
         If they do not come out even.
     """
-    if not 0 < n_channels <= _FINE_IN_SUBBAND or _FINE_IN_SUBBAND % n_channels:
-        raise ValueError(f"{n_channels} does not divide the {_FINE_IN_SUBBAND} fine channels")
-    return _FINE_IN_SUBBAND // n_channels
+    if not 0 < n_channels <= FINE_IN_SUBBAND or FINE_IN_SUBBAND % n_channels:
+        raise ValueError(f"{n_channels} does not divide the {FINE_IN_SUBBAND} fine channels")
+    return FINE_IN_SUBBAND // n_channels
 
 
 def freq_mhz(n_channels: int = 8) -> NDArray[np.float64]:
