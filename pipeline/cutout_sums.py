@@ -70,10 +70,9 @@ class Sums:
         self.delay = np.round(delays_s(header.freq_mhz, detection.dm) / header.tsamp_s)
 
     def add(self, start: int, data: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-        """Add one piece; `start` is its first sample number."""
-        crop = data[:, :, self.rows, self.columns]
-        good = np.isfinite(crop)
-        values = np.where(good, crop, 0.0)
+        """Add one piece of `rows` and `columns`; `start` is its first sample number."""
+        good = np.isfinite(data)
+        values = np.where(good, data, 0.0)
         sample = start + np.arange(len(data))
         into_pulse = sample[:, None] - self.detection.start - self.delay
         width, guard = self.detection.width, max(1, self.detection.width // 4)

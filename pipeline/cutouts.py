@@ -135,10 +135,11 @@ def make_cutout(
     dms = _dm_axis(detection, header, np.asarray(dm_grid, float), settings.n_dm)
     window = _window(detection, header, float(dms.max()), settings)
     sums = Sums(detection, header, window, settings.half_size_px)
+    near = reader.cropped(sums.rows, sums.columns)
     per_sample = 4 * header.n_channels * header.shape[0] * header.shape[1]
     piece = max(1, int(settings.piece_bytes / per_sample) // window.decimation)
     for first in range(window.start, window.stop, piece * window.decimation):
-        block = reader.read(first, min(window.stop, first + piece * window.decimation))
+        block = near.read(first, min(window.stop, first + piece * window.decimation))
         sums.add(block.start, block.data, block.weights)
     series = whiten(sums, detection, header)
     return _assemble(sums, series, dms, np.asarray(widths), settings)

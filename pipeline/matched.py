@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from cerberus.kernels.spatial import matched_filter
 from pipeline.block import Block, Reader, StreamHeader
 from pipeline.errors import InputError
+from pipeline.readers.base import CroppedReader
 
 _REACH_FWHM = 1.2
 
@@ -48,7 +49,7 @@ class MatchedReader:
     """
 
     def __init__(self, reader: Reader, template: NDArray[np.float32]) -> None:
-        self.header, self._reader = reader.header, reader
+        self.header, self._reader, self._template = reader.header, reader, template
         self._filter = jax.jit(lambda data: matched_filter(data, template))
 
     def read(self, start: int, stop: int) -> Block:
@@ -58,6 +59,19 @@ class MatchedReader:
 
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self._reader.gain(sample)
+
+    def cropped(self, rows: slice, columns: slice) -> Reader:
+        """Some of the pixels, filtered with what is around them."""
+        reach = np.array(self._template.shape) // 2
+        (top, bottom, _), (left, right, _) = (
+            s.indices(n) for s, n in zip((rows, columns), self.header.shape, strict=True)
+        )
+        above, before = min(top, reach[0]), min(left, reach[1])
+        wide = self._reader.cropped(
+            slice(top - above, bottom + reach[0]), slice(left - before, right + reach[1])
+        )
+        inner = slice(above, above + bottom - top), slice(before, before + right - left)
+        return CroppedReader(MatchedReader(wide, self._template), *inner)
 
     def close(self) -> None:
         self._reader.close()

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from .kernel import OVERSAMPLING, Kernel, kernel_for
+from .turning import phasor
 
 MOST_TERMS = 12
 """Terms of the power series in w, beyond which a field is too large for this array."""
@@ -29,23 +30,42 @@ MOST_TERMS = 12
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels of an image: SIN projection, x towards west, its centre at pixel n // 2.
+    """Pixels of an image: SIN projection, x towards west.
 
     Attributes
     ----------
     shape : (ny, nx)
     pixel_rad : float
-        Size of a pixel at the centre.
+        Size of a pixel at the centre of the projection.
+    offset : (y, x)
+        Where pixel n // 2 lies, in pixels from that centre.
     """
 
     shape: tuple[int, int]
     pixel_rad: float
+    offset: tuple[int, int] = (0, 0)
+
+    def cut(self, rows: slice, columns: slice) -> Grid:
+        """Some of the pixels."""
+        starts, stops, _ = zip(
+            *(s.indices(n) for s, n in zip((rows, columns), self.shape, strict=True)), strict=True
+        )
+        shape = stops[0] - starts[0], stops[1] - starts[1]
+        offset = tuple(
+            o - whole // 2 + start + n // 2
+            for o, whole, start, n in zip(self.offset, self.shape, starts, shape, strict=True)
+        )
+        return Grid(shape, self.pixel_rad, (offset[0], offset[1]))
 
     def direction_cosines(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Cosine l of the columns and m of the rows."""
-        ny, nx = self.shape
-        l, m = (-(np.arange(nx) - nx // 2), np.arange(ny) - ny // 2)
-        return l * self.pixel_rad, m * self.pixel_rad
+        y, x = (np.arange(n) - n // 2 + o for n, o in zip(self.shape, self.offset, strict=True))
+        return -x * self.pixel_rad, y * self.pixel_rad
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Direction cosines (l, m) of pixel n // 2."""
+        return -self.offset[1] * self.pixel_rad, self.offset[0] * self.pixel_rad
 
     def height(self) -> NDArray[np.floating]:
         """The third cosine less 1 of every pixel, (y, x); NaN beyond the horizon."""
@@ -67,6 +87,8 @@ class Gridder:
     kernel : Kernel
     cells : (my, mx)
         Size of the grid of cells.
+    n_columns : int
+        Columns of cells, from the middle on, that visibilities reach.
     n_terms : int
         Powers of w.
     """
@@ -74,6 +96,7 @@ class Gridder:
     grid: Grid
     kernel: Kernel
     cells: tuple[int, int]
+    n_columns: int
     n_terms: int
 
     @cached_property
@@ -84,7 +107,7 @@ class Gridder:
             for n, m in zip(self.grid.shape, self.cells, strict=True)
         ]
         correction = 0.5 / (decay[0][:, None] * decay[1])
-        turn = 2 * np.pi * self.grid.height()
+        turn = 2 * np.pi * _above_tangent(self.grid)
         powers = [turn**j / math.factorial(j) for j in range(self.n_terms)]
         return np.asarray(correction * powers, np.float32)
 
@@ -109,17 +132,19 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
     kernel = kernel_for(error)
     cells = _size(grid.shape[0], kernel), _size(grid.shape[1], kernel)
     longest = np.abs(uvw).reshape(-1, 3).max(axis=0, initial=0.0)
-    for axis, (length, n) in enumerate(zip(longest[:2], cells[::-1], strict=True)):
+    l, m, n0 = _middle(grid)
+    reach = longest[:2] + longest[2] * np.abs([l, m]) / n0
+    for axis, (length, n) in enumerate(zip(reach, cells[::-1], strict=True)):
         finest = (0.5 - (kernel.support / 2 + 1) / n) / max(length, 1e-30)
         if grid.pixel_rad > finest:
             raise ValueError(
                 f"pixel: {_arcsec(grid.pixel_rad)} is too coarse for baselines of {length:.0f} "
                 f"wavelengths along {'uv'[axis]}; at most {_arcsec(finest)}, or limit the baselines"
             )
-    height = grid.height()
-    phase = 2 * np.pi * longest[2] * np.nanmax(np.abs(height))
+    height = _above_tangent(grid)
     if np.isnan(height).any():
         raise ValueError(f"shape: {grid.shape} pixels reach beyond the horizon; take fewer")
+    phase = 2 * np.pi * longest[2] * np.abs(height).max()
     left = (phase**j / math.factorial(j) for j in range(1, MOST_TERMS + 1))
     n_terms = next((j for j, size in enumerate(left, 1) if size <= error / 2), None)
     if n_terms is None:
@@ -127,7 +152,21 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
             f"shape: the w-term turns the phase at the edge of the field by {phase:.1f} rad; "
             "take a smaller field, or limit the baselines"
         )
-    return Gridder(grid, kernel, cells, n_terms)
+    reached = math.ceil(reach[0] * cells[1] * grid.pixel_rad + kernel.support / 2) + 1
+    return Gridder(grid, kernel, cells, min(reached, cells[1] // 2 + 1), n_terms)
+
+
+def _middle(grid: Grid) -> tuple[float, float, float]:
+    l, m = grid.middle
+    return l, m, math.sqrt(max(1 - l**2 - m**2, 1e-12))
+
+
+def _above_tangent(grid: Grid) -> NDArray[np.floating]:
+    """How far the sky is from the plane that touches it in the middle, along n; (y, x)."""
+    l, m, n = _middle(grid)
+    columns, rows = grid.direction_cosines()
+    slope = (l * (columns - l) + m * (rows - m)[:, None]) / n
+    return grid.height() + (1 - n) + slope
 
 
 def _size(n_pixels: int, kernel: Kernel) -> int:
@@ -157,10 +196,10 @@ def _cells(gridder: Gridder, u: jax.Array, v: jax.Array) -> _Taps:
 
 
 def _spread(gridder: Gridder, taps: _Taps, values: jax.Array) -> jax.Array:
-    """Values of (vis, real and imaginary time) on the cells, (row, column, time) complex."""
-    support, (my, mx) = gridder.kernel.support, gridder.cells
+    """Values of (vis, real and imaginary time) on the cells, (time, column, row) complex."""
+    support, my = gridder.kernel.support, gridder.cells[0]
     spare = support // 2 + 1
-    n_columns = mx // 2 + 1 + spare
+    n_columns = gridder.n_columns + spare
     cells = jnp.zeros((n_columns * my, values.shape[1]), values.dtype)
     for i in range(support):
         for j in range(support):
@@ -171,7 +210,21 @@ def _spread(gridder: Gridder, taps: _Taps, values: jax.Array) -> jax.Array:
     half = lax.complex(cells[:, :, 0], cells[:, :, 1])
     # What fell on negative columns is the conjugate of what would be at the positive ones.
     mirrored = jnp.conj(jnp.roll(half[: spare + 1, ::-1], 1, axis=1))[::-1]
-    return half[spare:].at[: spare + 1].add(mirrored).transpose(1, 0, 2)
+    return half[spare:].at[: spare + 1].add(mirrored).transpose(2, 0, 1)
+
+
+def _transformed(gridder: Gridder, half: jax.Array) -> jax.Array:
+    """Images (time, y, x) of cells (time, column, row), cut to their pixels between the axes."""
+    (ny, nx), n_cells = gridder.grid.shape, gridder.cells[1]
+    columns = _around_zero(jnp.fft.ifft(half, axis=2, norm="forward"), ny)
+    rows = jnp.fft.irfft(columns.transpose(0, 2, 1), n=n_cells, axis=2, norm="forward")
+    return _around_zero(rows, nx)
+
+
+def _around_zero(a: jax.Array, n: int) -> jax.Array:
+    """The n values about the first of the last axis, which is periodic, in rising order."""
+    before = n // 2
+    return jnp.concatenate([a[..., a.shape[-1] - before :], a[..., : n - before]], axis=-1)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -196,13 +249,17 @@ def dirty_images(
     total : (time, channel) float32
         Sum of weights.
     """
-    (ny, nx), (my, mx) = gridder.grid.shape, gridder.cells
-    rows, columns = ((np.arange(n) - n // 2) % m for n, m in ((ny, my), (nx, mx)))
+    l, m, n = _middle(gridder.grid)
 
     def channel(args: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         uvw, vis, weights = args
         total = jnp.sum(weights, 0)
         weighted = jnp.where(weights > 0, vis * weights, 0)
+        if gridder.grid.offset != (0, 0):
+            cycles = uvw[:, 0] * l + uvw[:, 1] * m + uvw[:, 2] * (n - 1)
+            weighted = weighted * phasor(cycles)[:, None]
+            # What w adds near the middle is a slope, which u and v have as well.
+            uvw = uvw.at[:, :2].add(uvw[:, 2:] * (-jnp.array([l, m]) / n))
         # Of each visibility and its conjugate the one of positive columns.
         turned = jnp.where(uvw[:, 0] > 0, -1, 1)[:, None]
         u, v, w = (uvw * turned).T
@@ -210,8 +267,7 @@ def dirty_images(
         taps, image = _cells(gridder, u, v), 0.0
         for term in gridder.terms:
             half = _spread(gridder, taps, jnp.concatenate([real, imag], axis=1))
-            plane = jnp.fft.irfft2(half.transpose(2, 0, 1), s=(my, mx), norm="forward")
-            image += plane[:, rows][:, :, columns] * term
+            image += _transformed(gridder, half) * term
             real, imag = -imag * w[:, None], real * w[:, None]
         return image / jnp.where(total > 0, total, jnp.nan)[:, None, None], total
 

@@ -9,8 +9,9 @@ allows, and what is left is one gridding of many samples.
 from __future__ import annotations
 
 import math
+from copy import copy
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +19,6 @@ import numpy as np
 from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
-from jax import lax
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
@@ -27,7 +27,8 @@ from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
 from pipeline.imaging.settings import ImagingSettings
-from pipeline.readers.base import BaseReader
+from pipeline.imaging.turning import Band, band_of, phasors, turns_at
+from pipeline.readers.base import BaseReader, cropped_header
 from pipeline.readers.wcs import psf_fwhm_px
 from pipeline.visibilities.block import VisReader
 
@@ -40,55 +41,62 @@ _LEAST_GAIN = 0.1
 _UNCALIBRATED = "the visibilities are uncalibrated: fluxes and positions mean what they do"
 
 
-class _Channels(NamedTuple):
-    """How fine channels are averaged: (image channel, group, member).
+class _Averaging(NamedTuple):
+    """How fine channels are averaged: consecutive ones to a group, groups to an image channel.
 
     Attributes
     ----------
-    fine : int
-        Place among the fine channels.
-    there : bool
-        False for what only fills the last group.
-    centre_mhz : (image channel,)
-        Mean of all members.
+    members : int
+        Fine channels of an image channel; the last has what is left.
+    in_group : int
+        Fine channels of a group; the last of an image channel has what is left.
+    count : (image channel, group)
+        Fine channels that there are.
     freq_hz : (image channel, group)
-        Mean of the members.
-    offset_hz : (image channel, group, member)
-        From that mean.
+        Their mean.
     """
 
-    fine: NDArray[np.int64]
-    there: NDArray[np.bool_]
-    centre_mhz: NDArray[np.float64]
+    members: int
+    in_group: int
+    count: NDArray[np.int64]
     freq_hz: NDArray[np.float64]
-    offset_hz: NDArray[np.float32]
+
+    @property
+    def centre_mhz(self) -> NDArray[np.float64]:
+        """Mean of all members of an image channel."""
+        return np.average(self.freq_hz, axis=1, weights=self.count) / 1e6
 
 
-def _channels(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _Channels:
+def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _Averaging:
     """Image channels of equal numbers of fine channels, in groups no wider than ``widest_mhz``."""
     n_fine = len(freq_mhz)
     members = -(-n_fine // min(most, n_fine))
-    n_channels = -(-n_fine // members)
     step = np.median(np.diff(freq_mhz)) if n_fine > 1 else widest_mhz
     in_group = int(np.clip(widest_mhz / max(abs(step), 1e-30), 1, members))
-    n_groups = -(-members // in_group)
-    in_group = -(-members // n_groups)
-    place = np.arange(n_groups * in_group).reshape(1, n_groups, in_group)
-    fine = np.arange(n_channels)[:, None, None] * members + place
-    there = (place < members) & (fine < n_fine)
-    fine = np.minimum(fine, n_fine - 1)
-    freq_hz = freq_mhz[fine] * 1e6
-    count, total = there.sum(2), (freq_hz * there).sum(2)
-    mean = np.where(count > 0, total / np.maximum(count, 1), freq_hz[..., 0])
-    offset = np.where(there, freq_hz - mean[..., None], 0)
-    centre_mhz = total.sum(1) / count.sum(1) / 1e6
-    return _Channels(fine, there, centre_mhz, mean, offset.astype(np.float32))
+    in_group = -(-members // -(-members // in_group))
+    count = _grouped(np.ones(n_fine), members, in_group).sum(-1)
+    total = _grouped(freq_mhz * 1e6, members, in_group).sum(-1)
+    first = _grouped(freq_mhz * 1e6, members, in_group)[..., 0]
+    mean = np.where(count > 0, total / np.maximum(count, 1), first)
+    return _Averaging(members, in_group, count.astype(np.int64), mean)
 
 
-@partial(jax.jit, static_argnums=0)
+def _grouped(a: Any, members: int, in_group: int) -> Any:
+    """Fine channels, the last axis, as (image channel, group, member), with zeros at the ends."""
+    for size in (members, in_group):
+        spare = -a.shape[-1] % size
+        if spare:
+            pad = jnp.pad if isinstance(a, jax.Array) else np.pad
+            a = pad(a, [*[(0, 0)] * (a.ndim - 1), (0, spare)])
+        a = a.reshape(*a.shape[:-1], -1, size)
+    return a
+
+
+@partial(jax.jit, static_argnums=(0, 1))
 def _images(
     gridder: Gridder,
-    channels: _Channels,
+    groups: tuple[int, int],
+    band: Band,
     block: tuple[jax.Array, jax.Array],
     turn: tuple[jax.Array, jax.Array],
     geometry: tuple[jax.Array, jax.Array],
@@ -97,10 +105,11 @@ def _images(
 
     Parameters
     ----------
+    groups : (members, in_group)
     block : (time, baseline, channel) complex64, float32
         Visibilities and their weights.
-    turn : (time, baseline, image channel, group), (time, baseline) float32
-        Turns to the centre at the mean frequency of each group, and delays in seconds.
+    turn : (time, baseline), (time, baseline) float32
+        Turns to the centre at the reference of the band, and delays in seconds.
     geometry : (image channel, group, baseline, 3), (image channel, group, baseline)
         Wavelengths, and weights of the imaging.
 
@@ -108,14 +117,10 @@ def _images(
     -------
     As :func:`dirty_images`.
     """
-    (data, weights), (cycles, delay_s), (uvw, imaging) = block, turn, geometry
-    phase = cycles[..., None] + delay_s[:, :, None, None, None] * channels.offset_hz
-    angle = 2 * jnp.pi * (phase - jnp.round(phase))
-    phasor = lax.complex(jnp.cos(angle), jnp.sin(angle))
-    part = jnp.where(channels.there, weights[:, :, channels.fine], 0)
-    flux = jnp.where(part > 0, data[:, :, channels.fine] * part, 0) * phasor
-    total = jnp.sum(part, -1)
-    mean = jnp.sum(flux, -1) / jnp.where(total > 0, total, 1)
+    (data, weights), (uvw, imaging) = block, geometry
+    flux = jnp.where(weights > 0, data * weights, 0) * phasors(*turn, band)
+    flux, total = (jnp.sum(_grouped(a, *groups), -1) for a in (flux, weights))
+    mean = flux / jnp.where(total > 0, total, 1)
     # (time, baseline, channel, group) to (channel, group and baseline, time)
     n_channels, n_times = uvw.shape[0], data.shape[0]
     vis, weight = (
@@ -157,12 +162,12 @@ class ImagedReader(BaseReader):
             raise InputError(where, "baselines", "have no length", "give an interferometer")
         pixel = math.radians(settings.pixel_arcsec / 3600) or 1 / (3 * longest)
         size = settings.size or max(1, min(175, int(2 * _LARGEST_FIELD / pixel)))
-        self._grid = Grid((size, size), pixel)
+        self._grid = self._field = Grid((size, size), pixel)
         depth = 1.05 * np.abs(seen[used][:, 2]).max() * freq_hz.max() / LIGHT_M_S
+        self._longest = np.array([longest, longest, depth])
+        self._error = settings.error
         try:
-            self._gridder = make_gridder(
-                self._grid, np.array([longest, longest, depth]), settings.error
-            )
+            self._gridder = make_gridder(self._grid, self._longest, self._error)
         except ValueError as error:
             name, _, problem = str(error).partition(": ")
             raise InputError(where, name, problem, "change the imaging settings") from error
@@ -174,20 +179,22 @@ class ImagedReader(BaseReader):
         beam = 0.7 / longest
         edge = max(size // 2, 1) * pixel
         wide = math.sqrt((1 / (1 - settings.max_smearing) ** 2 - 1) / 0.462) * beam / edge
-        self._table = _channels(known.freq_mhz, settings.channels, wide * known.freq_mhz.min())
+        widest_mhz = wide * known.freq_mhz.min()
+        self._averaging = _averaging(known.freq_mhz, settings.channels, widest_mhz)
+        self._band = band_of(known.freq_mhz)
         self._fwhm = (
-            beam_fwhm(self._table.centre_mhz, known.dish_m) if settings.primary_beam else None
+            beam_fwhm(self._averaging.centre_mhz, known.dish_m) if settings.primary_beam else None
         )
         moved = _EARTH_RAD_S * edge * known.tsamp_s / 2
         self._at_once = int(np.clip(settings.error * beam / moved, 1, _MOST_TIMES))
         # The middle of the recording may be missing.
         uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
-        full = (weights * self._table.there.sum(2)[..., None]).sum((1, 2))
+        full = (weights * self._averaging.count[..., None]).sum((1, 2))
         self._full = np.maximum(full, 1e-30).astype(np.float32)
         psf = self._psf(uvw, weights)
         self.header = StreamHeader(
             source=where,
-            freq_mhz=self._table.centre_mhz,
+            freq_mhz=self._averaging.centre_mhz,
             tsamp_s=known.tsamp_s,
             start=known.start,
             n_samples=known.n_samples,
@@ -200,7 +207,7 @@ class ImagedReader(BaseReader):
         )
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        n_channels = len(self._table.freq_hz)
+        n_channels = len(self._averaging.freq_hz)
         data = np.empty((stop - start, n_channels, *self._grid.shape), np.float32)
         weights = np.empty((stop - start, n_channels), np.float32)
         # The same samples share a geometry however they are asked for.
@@ -227,10 +234,21 @@ class ImagedReader(BaseReader):
         gain = gaussian_gain(chord2, self._fwhm[:, None, None])
         return np.where(gain >= _LEAST_GAIN, gain, np.nan).astype(np.float32)
 
+    def cropped(self, rows: slice, columns: slice) -> ImagedReader:
+        """Some of the pixels, of which alone images are then made.
+
+        It reads through this reader, which closes the recording.
+        """
+        part = copy(self)
+        part._grid = self._grid.cut(rows, columns)
+        part._gridder = make_gridder(part._grid, self._longest, self._error)
+        part.header = cropped_header(self.header, rows, columns)
+        return part
+
     @property
     def n_groups(self) -> int:
         """Averaged channels that are gridded for a channel of the images."""
-        return self._table.freq_hz.shape[1]
+        return self._averaging.freq_hz.shape[1]
 
     @property
     def samples_at_once(self) -> int:
@@ -260,10 +278,12 @@ class ImagedReader(BaseReader):
     def _geometry(self, uvw_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """Baselines in wavelengths and their weights, (image channel, group, baseline, ...)."""
         used = np.isfinite(uvw_m).all(-1) & self._weighting.uses(uvw_m)
-        uvw = np.where(used[:, None], uvw_m, 0) * (self._table.freq_hz[..., None, None] / LIGHT_M_S)
-        count = self._table.there.sum(2)[..., None] * used
+        uvw = np.where(used[:, None], uvw_m, 0) * (
+            self._averaging.freq_hz[..., None, None] / LIGHT_M_S
+        )
+        count = self._averaging.count[..., None] * used
         weights = [
-            self._weighting.weights(self._grid, u.reshape(-1, 3), n.ravel()).reshape(n.shape)
+            self._weighting.weights(self._field, u.reshape(-1, 3), n.ravel()).reshape(n.shape)
             for u, n in zip(uvw, count.astype(float), strict=True)
         ]
         return uvw.astype(np.float32), np.where(used, np.stack(weights), 0)
@@ -278,14 +298,13 @@ class ImagedReader(BaseReader):
         def whole(a: NDArray) -> NDArray:
             return np.pad(a, ((0, spare), *[(0, 0)] * (a.ndim - 1))) if spare else a
 
-        delay = path / LIGHT_M_S
-        cycles = delay[..., None, None] * self._table.freq_hz
-        turn = [(cycles - np.rint(cycles)).astype(np.float32), delay.astype(np.float32)]
+        cycles, delay_s = turns_at(self._band, path / LIGHT_M_S)
         images, total = _images(
             self._gridder,
-            self._table,
+            (self._averaging.members, self._averaging.in_group),
+            self._band,
             (whole(block.data), whole(block.weights)),
-            (whole(turn[0]), whole(turn[1])),
+            (whole(cycles), whole(delay_s)),
             self._geometry(uvw),
         )
         return np.asarray(images)[:n], np.asarray(total)[:n]

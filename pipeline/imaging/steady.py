@@ -31,6 +31,7 @@ from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.imager import ImagedReader
 from pipeline.imaging.settings import ImagingSettings
+from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
 
 _N_PLACES, _MOST_TIMES = 48, 4
@@ -70,6 +71,17 @@ class SteadySources:
         return (np.einsum("to,koc->ktc", time, self.fluxes) * beam).astype(np.float32)
 
 
+class _Channels(NamedTuple):
+    """Channels of a recording, and the bandwidth of each."""
+
+    band: Band
+    width_hz: float
+
+
+def _channels(header: VisHeader) -> _Channels:
+    return _Channels(band_of(header.freq_mhz), header.channel_width_mhz * 1e6)
+
+
 class _Seen(NamedTuple):
     """Sources in some samples.
 
@@ -102,7 +114,7 @@ class SubtractedReader:
     def __init__(self, vis: VisReader, sources: SteadySources, notes: tuple[str, ...] = ()) -> None:
         self._vis, self._sources = vis, sources
         self.header = replace(vis.header, notes=vis.header.notes + notes)
-        self._freq = _frequencies(vis.header)
+        self._channels = _channels(vis.header)
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
@@ -112,7 +124,7 @@ class SubtractedReader:
         stop = block.start + len(block.data)
         seen = _seen(self._vis, block.start, stop, self._sources.places)
         light = self._sources.light(self.header, block.start, seen.beam)
-        left = _subtract(block.data, seen.turn, seen.delay_s, light, self._freq)
+        left = _subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
         return replace(block, data=np.asarray(left))
 
     def uvw(
@@ -197,30 +209,14 @@ def _spread(header: VisHeader, at_once: int) -> NDArray[np.int64]:
     return at_once * np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
 
 
-class _Frequencies(NamedTuple):
-    """Channels relative to a reference."""
-
-    reference_hz: float
-    offset_hz: NDArray[np.float32]
-    width_hz: float
-
-
-def _frequencies(header: VisHeader) -> _Frequencies:
-    freq_hz = header.freq_mhz * 1e6
-    middle = float(freq_hz.mean())
-    offset = (freq_hz - middle).astype(np.float32)
-    return _Frequencies(middle, offset, header.channel_width_mhz * 1e6)
-
-
 def _seen(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> _Seen:
-    header = vis.header
-    reference = _frequencies(header).reference_hz
+    band = band_of(vis.header.freq_mhz)
     turn, delay, beam = [], [], []
     for place in places:
-        seconds = np.nan_to_num(vis.uvw(start, stop, place)[1]) / LIGHT_M_S
-        cycles = seconds * reference
-        turn.append((cycles - np.rint(cycles)).astype(np.float32))
-        delay.append(seconds.astype(np.float32))
+        path = np.nan_to_num(vis.uvw(start, stop, place)[1])
+        cycles, seconds = turns_at(band, path / LIGHT_M_S)
+        turn.append(cycles)
+        delay.append(seconds)
         beam.append(_beam(vis, start, stop, place).astype(np.float32))
     return _Seen(np.stack(turn), np.stack(delay), np.stack(beam))
 
@@ -235,30 +231,28 @@ def _beam(vis: VisReader, start: int, stop: int, place: SkyCoord) -> NDArray[np.
     return gaussian_gain(chord2[:, None], beam_fwhm(header.freq_mhz, header.dish_m))
 
 
-def _phasors(turn: jax.Array, delay_s: jax.Array, freq: _Frequencies) -> jax.Array:
+def _of_one(turn: jax.Array, delay_s: jax.Array, channels: _Channels) -> jax.Array:
     """Visibility of a source of 1, (..., channel), of turns and delays (...)."""
-    cycles = turn[..., None] + delay_s[..., None] * freq.offset_hz
-    angle = 2 * jnp.pi * (cycles - jnp.round(cycles))
-    smeared = jnp.sinc(delay_s * freq.width_hz)[..., None]
-    return lax.complex(jnp.cos(angle), -jnp.sin(angle)) * smeared
+    smeared = jnp.sinc(delay_s * channels.width_hz)[..., None]
+    return jnp.conj(phasors(turn, delay_s, channels.band)) * smeared
 
 
 @jax.jit
 def _subtract(
-    data: jax.Array, turn: jax.Array, delay_s: jax.Array, light: jax.Array, freq: _Frequencies
+    data: jax.Array, turn: jax.Array, delay_s: jax.Array, light: jax.Array, channels: _Channels
 ) -> jax.Array:
     """Visibilities without sources of the fluxes ``light`` (source, time, channel)."""
 
     def one(left: jax.Array, source: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         turn, delay_s, light = source
-        return left - _phasors(turn, delay_s, freq) * light[:, None], None
+        return left - _of_one(turn, delay_s, channels) * light[:, None], None
 
     return lax.scan(one, data, (turn, delay_s, light))[0]
 
 
 @jax.jit
 def _projected(
-    block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, freq: _Frequencies
+    block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, channels: _Channels
 ) -> tuple[jax.Array, jax.Array]:
     """Products of sources with each other and with the data, summed over baselines.
 
@@ -267,7 +261,7 @@ def _projected(
     (source, source, time, channel), (source, time, channel)
     """
     data, weights = block
-    of = _phasors(turn, delay_s, freq)
+    of = _of_one(turn, delay_s, channels)
     weighted = of * weights
     good = jnp.where(weights > 0, data, 0)
     products = jnp.einsum("ktbc,ltbc->kltc", jnp.conj(weighted), of).real
@@ -280,7 +274,7 @@ def _displaced(
     seen: tuple[jax.Array, jax.Array],
     light: jax.Array,
     uv_m: jax.Array,
-    freq: _Frequencies,
+    channels: _Channels,
 ) -> tuple[jax.Array, jax.Array]:
     """Normal equations of the displacement (l, m) of each source, (source, 2, 2), (source, 2).
 
@@ -292,11 +286,11 @@ def _displaced(
     """
     data, weights = block
     good = jnp.where(weights > 0, data, 0)
-    per_m = (freq.reference_hz + freq.offset_hz) / LIGHT_M_S
+    per_m = (channels.band.reference_hz + channels.band.offset_hz) / LIGHT_M_S
 
     def one(_: None, source: tuple[jax.Array, ...]) -> tuple[None, tuple[jax.Array, jax.Array]]:
         turn, delay_s, light, uv_m = source
-        model = _phasors(turn, delay_s, freq) * light[:, None]
+        model = _of_one(turn, delay_s, channels) * light[:, None]
         slope = -2j * jnp.pi * model[..., None] * (uv_m[:, :, None] * per_m[:, None])
         weighted = jnp.conj(slope) * weights[..., None]
         curvature = jnp.einsum("tbcx,tbcy->xy", weighted, slope).real
@@ -314,7 +308,7 @@ def _fitted(
 ) -> SteadySources:
     """Fluxes and places of sources that are known to about a beam."""
     found = _with_fluxes(vis, stretches, places, n_orders)
-    freq = _frequencies(vis.header)
+    channels = _channels(vis.header)
     for _ in range(2):
         curvature = np.zeros((len(places), 2, 2))
         gradient = np.zeros((len(places), 2))
@@ -324,13 +318,13 @@ def _fitted(
             seen = _seen(vis, start, stop, found.places)
             light = found.light(vis.header, start, seen.beam)
             uv = [np.nan_to_num(vis.uvw(start, stop, p)[0][..., :2]) for p in found.places]
-            left = _subtract(block.data, seen.turn, seen.delay_s, light, freq)
+            left = _subtract(block.data, seen.turn, seen.delay_s, light, channels)
             here = _displaced(
                 (left, block.weights),
                 (seen.turn, seen.delay_s),
                 light,
                 np.stack(uv).astype(np.float32),
-                freq,
+                channels,
             )
             curvature, gradient = curvature + np.asarray(here[0]), gradient + np.asarray(here[1])
         moved = []
@@ -348,14 +342,16 @@ def _with_fluxes(
     vis: VisReader, stretches: list[tuple[int, int]], places: list[SkyCoord], n_orders: int
 ) -> SteadySources:
     """Sources at known places, their fluxes fitted channel by channel."""
-    freq = _frequencies(vis.header)
+    channels = _channels(vis.header)
     n, n_channels = len(places) * n_orders, len(vis.header.freq_mhz)
     matrix, rhs = np.zeros((n_channels, n, n)), np.zeros((n_channels, n))
     for start, stop in stretches:
         block = vis.read(start, stop)
         stop = start + len(block.data)
         seen = _seen(vis, start, stop, tuple(places))
-        products, fluxes = _projected((block.data, block.weights), seen.turn, seen.delay_s, freq)
+        products, fluxes = _projected(
+            (block.data, block.weights), seen.turn, seen.delay_s, channels
+        )
         time = _chebyshev(vis.header, np.arange(start, stop), n_orders)
         basis = seen.beam[:, None] * time.T[None, :, :, None]
         matrix += np.einsum(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.block import Block, StreamHeader
+from pipeline.block import Block, Reader, StreamHeader
 from pipeline.errors import InputError
 
 LARGEST_SAMPLE = 1e15
@@ -50,6 +51,10 @@ class BaseReader(ABC):
         """Gain that the fluxes of images still have in them, (channel, y, x); None for 1."""
         return None
 
+    def cropped(self, rows: slice, columns: slice) -> Reader:
+        """Some of the pixels; it reads through this reader, which closes the file."""
+        return CroppedReader(self, rows, columns)
+
     @abstractmethod
     def close(self) -> None:
         """Release the file."""
@@ -59,6 +64,41 @@ class BaseReader(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+class CroppedReader(BaseReader):
+    """Some pixels of a recording.
+
+    Parameters
+    ----------
+    reader : Reader
+        Not closed with this one.
+    rows, columns : slice
+    """
+
+    def __init__(self, reader: Reader, rows: slice, columns: slice) -> None:
+        self._reader, self._pixels = reader, (..., rows, columns)
+        self.header = cropped_header(reader.header, rows, columns)
+
+    def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        block = self._reader.read(start, stop)
+        return block.data[self._pixels], block.weights
+
+    def gain(self, sample: int) -> NDArray[np.float32] | None:
+        gain = self._reader.gain(sample)
+        return None if gain is None else gain[self._pixels]
+
+    def close(self) -> None:
+        pass
+
+
+def cropped_header(header: StreamHeader, rows: slice, columns: slice) -> StreamHeader:
+    """The header of some of the pixels."""
+    (top, bottom, _), (left, right, _) = (
+        s.indices(n) for s, n in zip((rows, columns), header.shape, strict=True)
+    )
+    wcs = None if header.wcs is None else header.wcs[top:bottom, left:right]
+    return replace(header, shape=(bottom - top, right - left), wcs=wcs)
 
 
 def flag_unusable(data: NDArray[np.float32]) -> NDArray[np.float32]:

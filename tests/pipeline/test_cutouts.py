@@ -10,15 +10,17 @@ from astropy.time import Time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.block import Block, StreamHeader
+from pipeline.block import StreamHeader
 from pipeline.candidates import Detection
 from pipeline.cutout_sums import delays_s
 from pipeline.cutouts import CutoutSettings, make_cutout
+from pipeline.matched import MatchedReader
+from pipeline.readers.base import BaseReader
 
 TSAMP_S = 0.1
 
 
-class ArrayReader:
+class ArrayReader(BaseReader):
     """A recording in memory that knows how much of it was asked for at a time."""
 
     def __init__(self, header, data, weights=None):
@@ -26,18 +28,12 @@ class ArrayReader:
         self.weights = np.ones(data.shape[:2], np.float32) if weights is None else weights
         self.longest = 0
 
-    def read(self, start, stop):
+    def _read(self, start, stop):
         assert 0 <= start < stop <= self.header.n_samples
         self.longest = max(self.longest, stop - start)
-        return Block(start, self.data[start:stop], self.weights[start:stop])
+        return self.data[start:stop], self.weights[start:stop]
 
     def close(self):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
         pass
 
 
@@ -216,3 +212,14 @@ def test_a_real_burst(shared_data):
     assert cut.dm_axis[i] == pytest.approx(475.28, abs=5)
     assert np.nanmax(cut.dm_time_snr) == pytest.approx(16.5, abs=1.5)
     assert cut.dispersed.shape[0] == 64
+
+
+@pytest.mark.parametrize("rows", [slice(0, 5), slice(9, 20), slice(21, 24)])
+def test_filtered_pixels_are_those_of_the_whole_image(rows):
+    reader, columns = recording(n=6), slice(2, 30)
+    template = np.random.default_rng(1).uniform(0, 1, (7, 5)).astype(np.float32)
+    matched = MatchedReader(reader, template)
+    part = matched.cropped(rows, columns)
+    whole = matched.read(1, 5).data[..., rows, columns]
+    np.testing.assert_allclose(part.read(1, 5).data, whole, atol=1e-5)
+    assert part.header.shape == whole.shape[2:]

@@ -12,7 +12,7 @@ from pipeline.errors import InputError, NoDataError
 from pipeline.imaging.cube import write_cube
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid
-from pipeline.imaging.imager import ImagedReader, ImagingSettings, _channels
+from pipeline.imaging.imager import ImagedReader, ImagingSettings, _averaging, _grouped
 from pipeline.imaging.weighting import Weighting
 from pipeline.readers.cube import CubeReader
 from pipeline.visibilities.block import VisBlock, VisHeader
@@ -93,6 +93,20 @@ def test_samples_do_not_depend_on_how_they_are_asked_for():
         np.testing.assert_array_equal(part.weights, whole.weights[start:stop])
 
 
+@pytest.mark.parametrize("scheme", ["natural", "uniform"])
+def test_some_pixels_are_those_of_the_whole(scheme):
+    weighting = Weighting(scheme)
+    settings = ImagingSettings(size=150, pixel_arcsec=10, error=1e-4, weighting=weighting)
+    reader = ImagedReader(Sky(), settings)
+    whole, pixels = reader.read(3, 9), (slice(110, 150), slice(2, 35))
+    part = reader.cropped(*pixels)
+    block = part.read(3, 9)
+    assert np.abs(block.data - whole.data[..., *pixels]).max() < 5e-4
+    np.testing.assert_array_equal(block.weights, whole.weights)
+    there, here = reader.header.wcs.pixel_to_world(2, 110), part.header.wcs.pixel_to_world(0, 0)
+    assert there.separation(here).arcsec < 1e-6
+
+
 def test_gaps_have_no_weight():
     sky = Sky()
     sky.gap = [4, 5]
@@ -115,13 +129,15 @@ def test_the_middle_of_a_recording_may_be_missing():
 @pytest.mark.parametrize("n_fine", [1, 7, 16, 64, 109])
 @pytest.mark.parametrize("widest", [0.5, 2.0, 30.0])
 def test_every_fine_channel_is_in_one_group_no_wider_than_allowed(n_fine, widest):
-    table = _channels(1400 + np.arange(n_fine) * 1.0, 16, widest)
-    assert np.sort(table.fine[table.there]).tolist() == list(range(n_fine))
-    span = np.ptp(np.where(table.there, table.offset_hz, 0), axis=2) / 1e6 + 1
-    assert span.max() <= max(1, widest)
+    freq_mhz = 1400 + np.arange(n_fine) * 1.0
+    table = _averaging(freq_mhz, 16, widest)
+    number = _grouped(np.arange(1, n_fine + 1), table.members, table.in_group)
+    assert number[number > 0].tolist() == list(range(1, n_fine + 1))
+    assert table.in_group <= max(1, widest)
     assert len(table.freq_hz) <= 16
-    members = [table.fine[i][table.there[i]] for i in range(len(table.fine))]
-    np.testing.assert_allclose(table.centre_mhz, [1400 + m.mean() for m in members])
+    assert table.count.tolist() == (number > 0).sum(2).tolist()
+    of_channel = [freq_mhz[n[n > 0] - 1].mean() for n in number]
+    np.testing.assert_allclose(table.centre_mhz, of_channel)
 
 
 def test_averaging_channels_costs_no_more_at_the_edge_than_allowed():
