@@ -136,7 +136,7 @@ def make_cutout(
     window = _window(detection, header, float(dms.max()), settings)
     sums = Sums(detection, header, window, settings.half_size_px)
     near = reader.cropped(sums.rows, sums.columns)
-    per_sample = 4 * header.n_channels * header.shape[0] * header.shape[1]
+    per_sample = 4 * header.n_channels * near.header.shape[0] * near.header.shape[1]
     piece = max(1, int(settings.piece_bytes / per_sample) // window.decimation)
     for first in range(window.start, window.stop, piece * window.decimation):
         block = near.read(first, min(window.stop, first + piece * window.decimation))

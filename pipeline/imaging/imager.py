@@ -9,6 +9,7 @@ allows, and what is left is one gridding of many samples.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
@@ -30,14 +31,20 @@ from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.readers.base import BaseReader, cropped_header
 from pipeline.readers.wcs import psf_fwhm_px
-from pipeline.visibilities.block import VisReader
+from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
 
 _EARTH_RAD_S = 7.2921e-5
 _LARGEST_FIELD = math.sin(math.radians(30))
 """Half a side of the image that is made unless asked otherwise, in direction cosine."""
 
 _MOST_TIMES = 32
+_STRETCH_BYTES = 128 << 20
+"""Visibilities that are read at once, unless fewer are asked for."""
+
 _LEAST_GAIN = 0.1
+_Made = tuple[int, NDArray[np.float32], NDArray[np.float32]]
+"""First of some samples, their images and sums of weights."""
+
 _UNCALIBRATED = "the visibilities are uncalibrated: fluxes and positions mean what they do"
 
 
@@ -152,7 +159,7 @@ class ImagedReader(BaseReader):
         self._centre = _centre_of(settings, known.centre)
         where, freq_hz = known.source, known.freq_mhz * 1e6
         epochs = known.n_samples // 2, 0, known.n_samples - 1
-        seen = np.stack([self._mean_uvw(t, t + 1)[0] for t in epochs])
+        seen = np.stack([_mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
         used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
         if not used.any():
             problem = "none is as long as the weighting asks for, or none was recorded"
@@ -185,8 +192,9 @@ class ImagedReader(BaseReader):
         self._fwhm = (
             beam_fwhm(self._averaging.centre_mhz, known.dish_m) if settings.primary_beam else None
         )
-        moved = _EARTH_RAD_S * edge * known.tsamp_s / 2
-        self._at_once = int(np.clip(settings.error * beam / moved, 1, _MOST_TIMES))
+        self._at_once = _sharing(known, edge, settings.error * beam)
+        self._stretch = self._at_once * _groups_in_memory(known, self._at_once)
+        self._last: _Made | None = None
         # The middle of the recording may be missing.
         uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
         full = (weights * self._averaging.count[..., None]).sum((1, 2))
@@ -211,9 +219,7 @@ class ImagedReader(BaseReader):
         data = np.empty((stop - start, n_channels, *self._grid.shape), np.float32)
         weights = np.empty((stop - start, n_channels), np.float32)
         # The same samples share a geometry however they are asked for.
-        first = start - start % self._at_once
-        for begin in range(first, stop, self._at_once):
-            images, total = self._make(begin)
+        for begin, images, total in self._made(start - start % self._at_once, stop):
             low, high = max(begin, start), min(begin + self._at_once, stop)
             data[low - start : high - start] = images[low - begin : high - begin]
             weights[low - start : high - start] = total[low - begin : high - begin] / self._full
@@ -240,6 +246,7 @@ class ImagedReader(BaseReader):
         It reads through this reader, which closes the recording.
         """
         part = copy(self)
+        part._last = None
         part._grid = self._grid.cut(rows, columns)
         part._gridder = make_gridder(part._grid, self._longest, self._error)
         part.header = cropped_header(self.header, rows, columns)
@@ -268,13 +275,6 @@ class ImagedReader(BaseReader):
     def close(self) -> None:
         self._vis.close()
 
-    def _mean_uvw(self, start: int, stop: int) -> tuple[NDArray, NDArray]:
-        """Mean of the baselines of some samples, and the path of each to the centre."""
-        uvw, path = self._vis.uvw(start, stop, self._centre)
-        there = np.isfinite(uvw)
-        mean = np.where(there, uvw, 0).sum(0) / np.maximum(there.sum(0), 1)
-        return np.where(there.any(0), mean, np.nan), np.nan_to_num(path)
-
     def _geometry(self, uvw_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """Baselines in wavelengths and their weights, (image channel, group, baseline, ...)."""
         used = np.isfinite(uvw_m).all(-1) & self._weighting.uses(uvw_m)
@@ -288,26 +288,50 @@ class ImagedReader(BaseReader):
         ]
         return uvw.astype(np.float32), np.where(used, np.stack(weights), 0)
 
-    def _make(self, begin: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Images and sums of weights of the samples that share a geometry."""
-        block = self._vis.read(begin, begin + self._at_once)
-        n = len(block.data)
-        uvw, path = self._mean_uvw(begin, begin + n)
-        spare = self._at_once - n
+    def _made(self, first: int, stop: int) -> Iterator[_Made]:
+        """Images of groups of samples that share a geometry, of samples ``first`` to ``stop``."""
+        if self._last is not None and self._last[0] == first:
+            yield self._last
+            first += self._at_once
+        waiting: tuple[int, tuple[jax.Array, jax.Array]] | None = None
+        for begin in range(first, stop, self._stretch):
+            # Whole groups, the last of which may reach beyond what is asked for.
+            end = begin + self._at_once * -(-min(self._stretch, stop - begin) // self._at_once)
+            block = self._vis.read(begin, end)
+            uvw, path = self._vis.uvw(begin, end, self._centre)
+            for low in range(0, len(block.data), self._at_once):
+                # The device images a group while the next is prepared.
+                group = slice(low, low + self._at_once)
+                made = begin + low, self._image(block, uvw, path, group)
+                if waiting is not None:
+                    yield self._finished(waiting)
+                waiting = made
+        if waiting is not None:
+            yield self._finished(waiting)
+
+    def _finished(self, waiting: tuple[int, tuple[jax.Array, jax.Array]]) -> _Made:
+        begin, (images, total) = waiting
+        self._last = begin, np.asarray(images), np.asarray(total)
+        return self._last
+
+    def _image(
+        self, block: VisBlock, uvw: NDArray, path: NDArray, group: slice
+    ) -> tuple[jax.Array, jax.Array]:
+        """Images and sums of weights of samples that share a geometry."""
+        spare = self._at_once - len(block.data[group])
 
         def whole(a: NDArray) -> NDArray:
             return np.pad(a, ((0, spare), *[(0, 0)] * (a.ndim - 1))) if spare else a
 
-        cycles, delay_s = turns_at(self._band, path / LIGHT_M_S)
-        images, total = _images(
+        cycles, delay_s = turns_at(self._band, np.nan_to_num(path[group]) / LIGHT_M_S)
+        return _images(
             self._gridder,
             (self._averaging.members, self._averaging.in_group),
             self._band,
-            (whole(block.data), whole(block.weights)),
+            (whole(block.data[group]), whole(block.weights[group])),
             (whole(cycles), whole(delay_s)),
-            self._geometry(uvw),
+            self._geometry(_mean_uvw(uvw[group])),
         )
-        return np.asarray(images)[:n], np.asarray(total)[:n]
 
     def _psf(self, uvw: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
         """Image of a source of 1 in the centre, its channels averaged."""
@@ -317,6 +341,24 @@ class ImagedReader(BaseReader):
         images, _ = dirty_images(self._gridder, uvw.reshape(n_channels, -1, 3), ones, weights)
         psf = np.nanmean(np.asarray(images)[0], axis=0)
         return (psf / psf.max()).astype(np.float32)
+
+
+def _sharing(header: VisHeader, edge: float, most: float) -> int:
+    """Samples in which the sky, so far from the centre, turns by ``most`` to either side."""
+    moved = _EARTH_RAD_S * edge * header.tsamp_s / 2
+    return int(np.clip(most / moved, 1, _MOST_TIMES))
+
+
+def _groups_in_memory(header: VisHeader, at_once: int) -> int:
+    sample_bytes = 12 * len(header.baselines) * len(header.freq_mhz)
+    return max(1, _STRETCH_BYTES // (at_once * sample_bytes))
+
+
+def _mean_uvw(uvw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the baselines (time, baseline, 3) of some samples; NaN where there is none."""
+    there = np.isfinite(uvw)
+    mean = np.where(there, uvw, 0).sum(0) / np.maximum(there.sum(0), 1)
+    return np.where(there.any(0), mean, np.nan)
 
 
 def _centre_of(settings: ImagingSettings, usual: SkyCoord) -> SkyCoord:

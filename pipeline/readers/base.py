@@ -15,6 +15,9 @@ from pipeline.errors import InputError
 LARGEST_SAMPLE = 1e15
 """Samples beyond it, of either sign, are rubbish: their squares overflow single precision."""
 
+_PIECE_BYTES = 32 << 20
+"""Whole images that are in memory while some of their pixels are read."""
+
 _FREQ_MHZ = (1.0, 1e6)
 _TSAMP_S = (1e-12, 86400.0)
 
@@ -81,8 +84,15 @@ class CroppedReader(BaseReader):
         self.header = cropped_header(reader.header, rows, columns)
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        block = self._reader.read(start, stop)
-        return block.data[self._pixels], block.weights
+        whole = self._reader.header
+        at_once = max(1, _PIECE_BYTES // (4 * whole.n_channels * whole.shape[0] * whole.shape[1]))
+        data = np.empty((stop - start, whole.n_channels, *self.header.shape), np.float32)
+        weights = np.empty((stop - start, whole.n_channels), np.float32)
+        for first in range(start, stop, at_once):
+            block = self._reader.read(first, min(first + at_once, stop))
+            here = slice(first - start, first - start + block.n_samples)
+            data[here], weights[here] = block.data[self._pixels], block.weights
+        return data, weights
 
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         gain = self._reader.gain(sample)
