@@ -12,6 +12,7 @@ from pipeline.block import StreamHeader
 from pipeline.candidates import Detection
 
 _MAD_TO_SIGMA = 1.4826
+_MEDIAN_EFFICIENCY = 2 / np.pi
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,13 @@ class Series:
 
     `signal` is (value - baseline) / variance of each bin (0 without data), `weight`
     1 / variance: a sum of `signal` over the root of the sum of `weight` is an S/N.
+    `baseline_weight` is 1 / variance of the baseline, all channels together.
     """
 
     signal: NDArray[np.float64]
     weight: NDArray[np.float64]
     window: Window
+    baseline_weight: float
 
 
 def delays_s(freq_mhz: NDArray[np.float64], dm: float) -> NDArray[np.float64]:
@@ -109,7 +112,8 @@ def whiten(sums: Sums, detection: Detection, header: StreamHeader) -> Series:
     inverse = np.where(sigma > 0, 1.0 / np.where(sigma > 0, sigma, 1.0) ** 2, 0.0)
     inverse_variance = np.where(np.isfinite(value), share * inverse, 0.0)
     signal = np.where(inverse_variance > 0, (value - baseline) * inverse_variance, 0.0)
-    return Series(signal, inverse_variance, window)
+    of_baseline = float(inverse_variance[beside].sum()) * _MEDIAN_EFFICIENCY
+    return Series(signal, inverse_variance, window, of_baseline)
 
 
 def _robust(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -18,6 +18,7 @@ from pipeline.block import Reader, StreamHeader
 from pipeline.candidates import Detection
 from pipeline.cutout_sums import Boxes, Series, Sums, Window, delays_s, shifted_boxes, whiten
 from pipeline.positions import refine_position
+from pipeline.top_hat import TopHat, fit_top_hat
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class Cutout:
         The same with the dispersion removed.
     pulse_spectrum, pulse_spectrum_error : (channel,)
         Mean over the boxcar per displayed channel, data units.
+    top_hat : TopHat
+        What fits the pulse best.
     """
 
     detection: Detection
@@ -100,6 +103,7 @@ class Cutout:
     dedispersed: NDArray[np.float32]
     pulse_spectrum: NDArray[np.float32]
     pulse_spectrum_error: NDArray[np.float32]
+    top_hat: TopHat
 
 
 def make_cutout(
@@ -164,6 +168,12 @@ def _dm_axis(
     return np.unique(np.concatenate([lower, np.linspace(detection.dm, high, above + 1)]))
 
 
+def _dm_step(detection: Detection, header: StreamHeader, dms: NDArray[np.float64]) -> float:
+    """DM whose delay across the band is a width, at most what the axis of DMs reaches."""
+    per_dm = delays_s(header.freq_mhz, 1.0).max() / header.tsamp_s
+    return min(detection.width / per_dm, float(np.ptp(dms))) if per_dm > 0 else 0.0
+
+
 def _window(
     detection: Detection, header: StreamHeader, dm_high: float, settings: CutoutSettings
 ) -> Window:
@@ -220,6 +230,7 @@ def _assemble(
         dm_time_snr=plane.astype(np.float32),
         ladder_width_s=ladder[0],
         ladder_snr=ladder[1].astype(np.float32),
+        top_hat=fit_top_hat(series, detection, header, _dm_step(detection, header, dms)),
         **spectra,
     )
 

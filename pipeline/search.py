@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import resource
 import sys
@@ -205,7 +206,8 @@ def search(
                 cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
             except KeyboardInterrupt:
                 cutouts, interrupted = {}, True
-            candidates = _candidates(reader, table, labels, cutouts)
+            beam = plan.config.beam_fwhm_px
+            candidates = _candidates(reader, table, labels, cutouts, beam)
             overview = _overview(plan, header, history)
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
             efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
@@ -302,19 +304,32 @@ def _candidates(
     table: DetectionTable,
     labels: NDArray[np.int64],
     cutouts: dict[int, Cutout],
+    beam_fwhm_px: float,
 ) -> Any:
+    """The table of candidates; fluxes of those with a cut-out are of what fits the pulse."""
+    header = reader.header
     best = table[summarise_groups(table, labels).best]
     positions = np.full((len(best), 2), np.nan)
     for i, cutout in cutouts.items():
         positions[i - 1] = cutout.peak_px
-    candidates = build_candidates(table, labels, reader.header, positions)
+    candidates = build_candidates(table, labels, header, positions)
+    fluxes = candidates["flux"], candidates["fluence"], candidates["fluence_error"]
+    for i, cutout in cutouts.items():
+        fit, ms = cutout.top_hat, header.tsamp_s * 1e3
+        of_peak = 1.0
+        if header.psf is not None:
+            x, y = cutout.peak_px[0] - best.x[i - 1], cutout.peak_px[1] - best.y[i - 1]
+            of_peak = math.exp(-4 * math.log(2) * (x * x + y * y) / beam_fwhm_px**2)
+        values = fit.flux, fit.fluence * ms, fit.fluence_error * ms
+        for column, value in zip(fluxes, values, strict=True):
+            column[i - 1] = value / of_peak
     for i in range(len(best)):
         gain = reader.gain(round(float(best.centre[i])))
         if gain is None:
             break
         here = float(gain[:, best.y[i], best.x[i]].mean())
-        candidates["flux"][i] /= here
-        candidates["fluence"][i] /= here
+        for column in fluxes:
+            column[i] /= here
     return candidates
 
 

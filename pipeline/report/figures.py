@@ -309,7 +309,7 @@ def _numbers(axes: Axes, row: Row, header: StreamHeader) -> None:
             ("RA (ICRS)", ra.to_string(unit=u.hourangle, sep=":", precision=2, pad=True)),
             ("Dec", dec.to_string(sep=":", precision=1, pad=True, alwayssign=True)),
         ]
-    flux, fluence = row["flux"], row["fluence"]
+    flux, fluence, error = row["flux"], row["fluence"], row["fluence_error"]
     table = row.table
     lines += [
         ("pixel x, y", f"{row['x']:.2f}, {row['y']:.2f}"),
@@ -317,7 +317,7 @@ def _numbers(axes: Axes, row: Row, header: StreamHeader) -> None:
         ("DM", f"{row['dm']:.2f} pc cm$^{{-3}}$"),
         ("width", format_duration(float(row["width"]))),
         ("flux density", f"{flux:.4g} {_unit(table['flux'].unit)}"),
-        ("fluence", f"{fluence:.4g} {_unit(table['fluence'].unit)}"),
+        ("fluence", f"{fluence:.4g} ± {error:.2g} {_unit(table['fluence'].unit)}"),
         ("detections", f"{row['n_detections']}"),
         ("p(real)", f"{row['p_real']:.3f}" if np.isfinite(row["p_real"]) else "not classified"),
     ]

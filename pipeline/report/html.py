@@ -34,6 +34,7 @@ _HEADINGS = {
     "snr": ("S/N", ""),
     "flux": ("flux", None),
     "fluence": ("fluence", None),
+    "fluence_error": ("± 1 σ", None),
     "n_detections": ("detections", ""),
     "p_real": ("p(real)", ""),
     "injected": ("injected", ""),
@@ -49,6 +50,7 @@ _FORMATS = {
     "snr": ".2f",
     "flux": ".4g",
     "fluence": ".4g",
+    "fluence_error": ".2g",
     "p_real": ".3f",
 }
 

@@ -30,8 +30,9 @@ from pipeline.readers.base import check_channels, check_tsamp
 from pipeline.readers.wcs import parse_wcs_text
 from pipeline.sinks.atomic import write_atomically, write_text
 from pipeline.sinks.results import Overview, SearchResults, thin_detections
+from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/1"
+FORMAT = "slowburst-candidates/2"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"
 
@@ -250,6 +251,8 @@ def _read_cutout(group: h5py.Group) -> Cutout:
             values[f.name] = Detection(
                 **{d.name: group.attrs[d.name].item() for d in fields(Detection)}
             )
+        elif f.name == "top_hat":
+            values[f.name] = TopHat(*group.attrs[f.name].tolist())
         elif f.name in group.attrs:
             values[f.name] = tuple(v.item() for v in group.attrs[f.name])
         else:

@@ -14,12 +14,13 @@ from astropy.time import Time
 from astropy.wcs import WCS
 from matplotlib.image import imread
 
-from pipeline.block import Block, StreamHeader
+from pipeline.block import StreamHeader
 from pipeline.candidates import DetectionTable, build_candidates
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.cutouts import make_cutout
 from pipeline.errors import InputError
+from pipeline.readers.base import BaseReader
 from pipeline.report import make_report
 from pipeline.report.figures import candidate_figure
 from pipeline.report.style import edges, format_duration, time_unit, to_png
@@ -27,7 +28,7 @@ from pipeline.sinks.files import write_results
 from pipeline.sinks.results import Overview, SearchResults
 
 
-class NoiseReader:
+class NoiseReader(BaseReader):
     """Noise of any shape; the same at each read."""
 
     def __init__(self, header):
@@ -35,9 +36,12 @@ class NoiseReader:
         shape = (header.n_samples, header.n_channels, *header.shape)
         self.data = np.random.default_rng(0).normal(0, 1, shape).astype(np.float32)
 
-    def read(self, start, stop):
+    def _read(self, start, stop):
         data = self.data[start:stop]
-        return Block(start, data, np.ones(data.shape[:2], np.float32))
+        return data, np.ones(data.shape[:2], np.float32)
+
+    def close(self):
+        pass
 
 
 def make_header(shape, n_channels=4):
@@ -244,7 +248,7 @@ heads[8].click(); heads[8].click(); column('snr-up', 8);
 heads[8].click(); column('snr-down', 8);
 heads[6].click(); column('dm-down', 6);
 heads[1].click(); column('mjd-up', 1);
-heads[12].click(); column('p-real', 12);
+heads[13].click(); column('p-real', 13);
 </script></body>"""
 
 

@@ -1,0 +1,125 @@
+"""The top-hat that fits a pulse best: its flux density and its fluence."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from pipeline.block import StreamHeader
+from pipeline.candidates import Detection
+from pipeline.cutout_sums import Series, delays_s
+
+_FURTHEST = 0.75
+"""An edge is at most so many widths of the boxcar, of two samples at least, from its edge."""
+
+_STEPS = 7
+_SIMPLEX = {"xatol": 1e-3, "fatol": 1e-4, "maxfev": 300}
+
+
+class TopHat(NamedTuple):
+    """A pulse of constant flux density.
+
+    Attributes
+    ----------
+    start : float
+        Where it begins at the highest channel centre, samples.
+    width : float
+        Samples, one at least.
+    dm : float
+        pc cm^-3.
+    flux : float
+        Data units, in the pixel of the detection.
+    fluence : float
+        Flux x width, data units x samples.
+    fluence_error : float
+        Standard deviation of that, of the noise in the pulse and of its baseline.
+    """
+
+    start: float
+    width: float
+    dm: float
+    flux: float
+    fluence: float
+    fluence_error: float
+
+
+def fit_top_hat(
+    series: Series, detection: Detection, header: StreamHeader, dm_step: float
+) -> TopHat:
+    """Fit edges and DM of a pulse by least squares, over fractions of samples.
+
+    A boxcar of the search has one of a ladder of widths and begins with a sample: it holds a
+    part of the pulse. Dispersion within a channel is left to the width.
+
+    Parameters
+    ----------
+    series : Series
+        The pixel of the detection.
+    detection : Detection
+    header : StreamHeader
+    dm_step : float
+        The DM is sought so far from that of the detection, to either side.
+
+    Returns
+    -------
+    TopHat
+        Of NaN where there are no data.
+    """
+    window = series.window
+    unit = max(detection.width, 2)
+    reach = unit * _FURTHEST + window.decimation
+    sweep = delays_s(header.freq_mhz, detection.dm + dm_step) / header.tsamp_s
+    first = max(0, math.floor((detection.start - reach - window.start) / window.decimation))
+    last = detection.start + reach + detection.width + sweep.max() - window.start
+    bins = slice(first, min(window.n_bins, math.ceil(last / window.decimation) + 1))
+    signal, weight = series.signal[bins], series.weight[bins]
+    begins = window.start + window.decimation * np.arange(window.n_bins)[bins, None]
+
+    def share(start: float, width: float, dm: float) -> NDArray[np.floating]:
+        """How much of each bin the pulse fills, (bin, channel)."""
+        low = start + delays_s(header.freq_mhz, dm) / header.tsamp_s
+        high = np.minimum(begins + window.decimation, low + width)
+        return np.maximum(high - np.maximum(begins, low), 0) / window.decimation
+
+    def sums(start: float, width: float, dm: float) -> tuple[float, float]:
+        of = share(start, width, dm)
+        return float(np.sum(of * signal)), float(np.sum(of * of * weight))
+
+    def snr(start: float, width: float, dm: float) -> float:
+        flux, power = sums(start, width, dm)
+        return flux / math.sqrt(power) if power > 0 else 0.0
+
+    def loss(x: NDArray[np.floating]) -> float:
+        off = np.abs(x) > [_FURTHEST, _FURTHEST, 1]
+        start, width, dm = place(x)
+        if off.any() or dm < 0:
+            return math.inf
+        return -snr(start, width, dm)
+
+    def place(x: NDArray[np.floating]) -> tuple[float, float, float]:
+        """Start, width and DM of displacements of the edges in units and of the DM in steps."""
+        start = detection.start + x[0] * unit
+        width = max(1.0, detection.width + (x[1] - x[0]) * unit)
+        return start, width, detection.dm + x[2] * dm_step
+
+    edges = np.linspace(-0.6, 0.6, _STEPS)
+    dms = (-0.8, -0.4, 0.0, 0.4, 0.8) if dm_step > 0 else (0.0,)
+    tried = [np.array(x) for x in itertools.product(edges, edges, dms)]
+    best = min(tried, key=loss)
+    step = np.diag([0.1, 0.1, 0.2 if dm_step > 0 else 0.0])
+    simplex = np.vstack([best, best + step])
+    fit = minimize(
+        loss, best, method="Nelder-Mead", options={"initial_simplex": simplex, **_SIMPLEX}
+    )
+    start, width, dm = place(fit.x)
+    flux, power = sums(start, width, dm)
+    if power <= 0:
+        return TopHat(start, width, dm, math.nan, math.nan, math.nan)
+    variance = 1 / power + 1 / series.baseline_weight if series.baseline_weight else math.nan
+    error = width * math.sqrt(variance)
+    return TopHat(*map(float, (start, width, dm, flux / power, flux / power * width, error)))
