@@ -11,8 +11,8 @@ all over the image. :func:`group_detections` undoes this, in three steps:
 2. Brightest first, a detection becomes a leader and takes what it explains: boxcars at
    its position that overlap its dispersion-swept pulse, unless they hold much more
    signal than it can give them. A wide boxcar never is a bridge between two pulses.
-3. A group elsewhere in the image, at the same time, far weaker than a bright group, is
-   a sidelobe of it.
+3. A group elsewhere in the image, at the same time, far weaker than a bright group or no
+   brighter than the PSF lets it be, is a sidelobe of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from cerberus.config import DISPERSION_CONSTANT
 from pipeline.block import StreamHeader
@@ -53,6 +54,8 @@ class GroupingRules:
     sidelobe_level : float
         A group at the same time but another position is a sidelobe when its S/N is
         below this fraction of what the bright pulse has in the same trial.
+    sidelobe_noise : float
+        Or when it is below what the PSF has at such a distance, plus this.
     max_work : float
         Bounds the time on hopeless data: after this many leaders times detections the
         faintest are grouped by step 1 only. A million far apart have 1000 leaders.
@@ -65,6 +68,7 @@ class GroupingRules:
     noise: float = 4.0
     band_fraction: float = 0.25
     sidelobe_level: float = 0.25
+    sidelobe_noise: float = 3.0
     max_work: float = 1e9
 
 
@@ -131,7 +135,7 @@ def group_detections(
     cells = points[best_of_cell]
     linked = _linked_cells(cells, beam)
     leader = _follow_leaders(cells, linked, beam * rules.beam_radius, rules)
-    leader = _join_sidelobes(cells, leader, rules)
+    leader = _join_sidelobes(cells, leader, _sidelobe_levels(header, rules), rules)
     return _rank_labels(leader, cells)[cell_of]
 
 
@@ -292,21 +296,41 @@ def _take(i: int, stretches: list[slice], pool: _Pool, radius: float, rules: Gro
         leader[near[own]] = i
 
 
+def _sidelobe_levels(header: StreamHeader, rules: GroupingRules) -> NDArray[np.float64]:
+    """Largest sidelobe of the PSF at whole pixels of distance, and 0 as the last.
+
+    The largest at any angle: the Earth turns sidelobes about their source.
+    """
+    if header.psf is None:
+        return np.zeros(1)
+    row, column = np.unravel_index(int(header.psf.argmax()), header.psf.shape)
+    y, x = np.indices(header.psf.shape)
+    distance = np.rint(np.hypot(y - row, x - column)).astype(np.int64)
+    level = np.zeros(distance.max() + 3)
+    np.maximum.at(level, distance, header.psf)
+    level = maximum_filter1d(level, 3)
+    # Nearer than that are pulses of the same position, which other rules tell apart.
+    level[: int(rules.beam_radius * header.beam_fwhm_px) + 1] = 0
+    return level
+
+
 def _join_sidelobes(
-    cells: _Points, leader: NDArray[np.int64], rules: GroupingRules
+    cells: _Points, leader: NDArray[np.int64], levels: NDArray[np.float64], rules: GroupingRules
 ) -> NDArray[np.int64]:
-    """Hand the groups that are sidelobes of a far brighter one over to it."""
+    """Hand the groups that are sidelobes of a brighter one over to it."""
     heads = np.unique(leader)
     index = _TimeIndex(cells[heads], rules.time_pad)
     points = index.points
     owner = np.arange(len(points))
     faintest = points.snr.min()
-    bright = np.flatnonzero(points.snr * rules.sidelobe_level > faintest)
+    highest = max(rules.sidelobe_level, levels.max())
+    brightest = highest * points.snr + rules.sidelobe_noise * levels.any()
+    bright = np.flatnonzero(brightest > faintest)
     bright = bright[np.argsort(-points.snr[bright], kind="stable")][: _most_leaders(points, rules)]
     for i, stretches in zip(bright.tolist(), index.near(points[bright]), strict=True):
         if owner[i] != i:
             continue
-        limit = rules.sidelobe_level * points.snr[i]
+        limit = brightest[i]
         reach = (limit / faintest) ** 2  # widths further off than this hold too little
         for part in stretches:
             if not 0.5 / reach < points.width[part.start] / points.width[i] < 2.0 * reach:
@@ -315,7 +339,11 @@ def _join_sidelobes(
             near = part.start + np.flatnonzero(free)
             near = near[_overlaps(points, i, points[near], rules.time_pad)]
             expected, _ = _left_over(points, i, points[near], rules.band_fraction)
-            owner[near[points.snr[near] < rules.sidelobe_level * expected]] = i
+            away = np.hypot(points.x[near] - points.x[i], points.y[near] - points.y[i])
+            level = levels[np.minimum(np.rint(away).astype(np.int64), len(levels) - 1)]
+            of_psf = np.where(level > 0, level * expected + rules.sidelobe_noise, 0)
+            most = np.maximum(rules.sidelobe_level * expected, of_psf)
+            owner[near[points.snr[near] < most]] = i
     new_head = np.empty_like(heads)
     new_head[index.rows] = heads[index.rows[owner]]
     return new_head[np.searchsorted(heads, leader)]

@@ -225,7 +225,8 @@ def search(
                 config={"search": asdict(settings)},
             )
             write_results(out_dir, results)
-        log.discard()
+            # Before it is closed, when it would write the table again as it knows it.
+            log.discard()
     finally:
         log.close()
     if interrupted:

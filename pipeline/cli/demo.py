@@ -18,14 +18,15 @@ def demo(
         bool, typer.Option("--json", help="Print the summary as JSON.")
     ] = False,
 ) -> None:
-    """Simulate three minutes of DSA-110-like images, search them, and make the report.
+    """Simulate three minutes of DSA-110's visibilities, image and search them, and report.
 
     Example: slowburst demo --out demo
     """
     from astropy.table import Table
 
     from pipeline.cli.progress import progress_bar
-    from pipeline.cli.search import run
+    from pipeline.cli.search import run, tell_notes
+    from pipeline.imaging.settings import ImagingSettings
     from pipeline.readers import open_recording
     from pipeline.report import make_report
     from pipeline.search import SearchSettings
@@ -34,8 +35,10 @@ def demo(
     begun = time.monotonic()
     with progress_bar("simulating") as progress:
         made = simulate(demo_config(), out / "recording", overwrite=True, progress=progress)
-    with open_recording(made.recordings) as reader:
-        summary = run(reader, out / "results", SearchSettings())
+    settings = SearchSettings(imaging=ImagingSettings(size=96, primary_beam=True))
+    with open_recording(made.recordings, settings.imaging, settings.max_sources) as reader:
+        tell_notes(reader.header)
+        summary = run(reader, out / "results", settings)
     page = make_report(out / "results")
     if json_summary:
         typer.echo(json.dumps(summary))
@@ -49,6 +52,9 @@ def demo(
 
 def _pulses(table, snr: str) -> str:  # noqa: ANN001 - a table of either kind
     order = table[table["mjd"].argsort()]
-    return "; ".join(
-        f"{row['width']:.2f} s at DM {row['dm']:.0f}, S/N {row[snr]:.1f}" for row in order
+    pulses = (
+        f"{row['width']:.2f} s at DM {row['dm']:.0f}, {row['fluence']:.0f} Jy ms, "
+        f"S/N {row[snr]:.1f}"
+        for row in order
     )
+    return "; ".join(pulses)

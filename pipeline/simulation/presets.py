@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.simulation.config import (
+    Array,
     Image,
     Noise,
     Pulse,
@@ -23,16 +24,30 @@ def _steady(sigmas: float, x: float, y: float) -> Source:
 
 
 def demo_config() -> SimulationConfig:
-    """Three minutes of DSA-110-like images, 64 x 64 pixels: three pulses and a steady source."""
+    """Three minutes of 24 antennas of DSA-110, a drift scan: three pulses and a steady source."""
     return SimulationConfig(
-        recording=Recording(duration_s=180.0, name="demo"),
-        image=Image(shape=(64, 64)),
-        noise=Noise(sigma=_SIGMA),
-        sources=(_steady(60.0, x=45.3, y=14.8),),
+        recording=Recording(duration_s=180.0, format="nsfrb"),
+        array=Array(n_antennas=24, channels=1),
+        sources=(Source(flux=3.0, x=112.0, y=71.0),),
         pulses=(
-            Pulse(time_s=60.3, width_s=0.27, dm=500.0, snr=18.0, x=20.2, y=40.6),
-            Pulse(time_s=95.0, width_s=3.4, dm=150.0, snr=16.0, x=44.0, y=46.3),
-            Pulse(time_s=140.0, width_s=20.0, dm=0.0, snr=20.0, x=17.5, y=16.0),
+            Pulse(time_s=60.3, width_s=0.27, dm=500.0, snr=25.0, x=67.0, y=98.0),
+            Pulse(time_s=95.0, width_s=3.4, dm=150.0, snr=22.0, x=103.0, y=115.0),
+            Pulse(time_s=140.0, width_s=20.0, dm=0.0, snr=25.0, x=76.0, y=63.0),
+        ),
+    )
+
+
+def ten_minutes_of_visibilities() -> SimulationConfig:
+    """32 antennas of DSA-110 without a sub-band: 0.27, 3.4, 27 and 120 s, and a 5 Jy source."""
+    return SimulationConfig(
+        recording=Recording(duration_s=630.0, format="nsfrb", mjd0=60700.3),
+        array=Array(n_antennas=32, channels=2, dropped_subbands=(5,)),
+        sources=(Source(flux=5.0, x=124.0, y=40.0),),
+        pulses=(
+            Pulse(time_s=540.0, width_s=0.27, dm=500.0, snr=18.0, x=54.0, y=110.0),
+            Pulse(time_s=105.0, width_s=3.4, dm=150.0, snr=16.0, x=121.0, y=126.0),
+            Pulse(time_s=240.0, width_s=27.0, dm=0.0, snr=17.0, x=47.0, y=45.0),
+            Pulse(time_s=400.0, width_s=120.0, dm=0.0, snr=20.0, x=88.0, y=79.0),
         ),
     )
 

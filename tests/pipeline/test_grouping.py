@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.time import Time
@@ -143,6 +145,33 @@ def test_sidelobes_anywhere_at_the_same_time_belong_to_the_bright_pulse():
 )
 def test_what_is_no_sidelobe_is_its_own_candidate(other):
     assert groups_of([(1000, 2, 200.0, 90, 90, 120.0), other]).tolist() == [0, 1]
+
+
+def _with_grating_lobes():
+    """A beam of 3 pixels with lobes of half its height, 17 pixels to either side."""
+    x, y = np.meshgrid(np.arange(175) - 87, np.arange(175) - 87)
+    psf = sum(
+        height * np.exp(-4 * np.log(2) * ((x - at) ** 2 + y**2) / 9)
+        for at, height in [(-17, 0.5), (0, 1.0), (17, 0.5)]
+    )
+    return replace(header(), psf=psf.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("dy", "dx", "snr", "is_sidelobe"),
+    [
+        (0, 17, 9.5, True),
+        (0, -16, 8.0, True),
+        (17, 0, 8.0, True),  # The Earth has turned the lobe there.
+        (0, 17, 15.0, False),  # Brighter than the PSF and noise would have it.
+        (0, 30, 8.0, False),  # There is no lobe.
+        (2, 0, 8.0, True),  # The pulse itself.
+    ],
+)
+def test_sidelobes_are_those_of_the_psf(dy, dx, snr, is_sidelobe):
+    rows = [(1000, 64, 0.0, 87, 87, 17.0), (1003, 64, 0.0, 87 + dy, 87 + dx, snr)]
+    groups = groups_of(rows, _with_grating_lobes())
+    assert groups.tolist() == ([0, 0] if is_sidelobe else [0, 1])
 
 
 def test_the_sidelobe_level_is_a_parameter():

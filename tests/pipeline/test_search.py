@@ -15,7 +15,7 @@ from pipeline.engine import _read_ahead
 from pipeline.errors import InputError
 from pipeline.readers import open_recording
 from pipeline.search import SearchSettings, plan_for, search
-from pipeline.simulation import demo_config, simulate
+from pipeline.simulation import forty_minute_config, simulate
 from pipeline.simulation.config import Image, Pulse
 from pipeline.sinks.files import read_results
 
@@ -29,10 +29,10 @@ PULSES = (
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recording")
-    demo = demo_config()
+    forty = forty_minute_config()
     config = replace(
-        demo,
-        recording=replace(demo.recording, duration_s=133.0),
+        forty,
+        recording=replace(forty.recording, duration_s=133.0),
         image=Image(shape=(16, 16)),
         sources=(),
         pulses=PULSES,
@@ -46,6 +46,16 @@ def searched(recording, tmp_path_factory):
     with open_recording(recording.recordings) as reader:
         summary = search(reader, out, SearchSettings(max_width=20.0))
     return out, summary
+
+
+def test_the_table_is_that_of_the_results(searched):
+    """Positions and fluxes between pixels, as well in a search that ends with a detection."""
+    table = Table.read(searched[0] / "candidates.ecsv", format="ascii.ecsv")
+    with h5py.File(searched[0] / "candidates.h5") as file:
+        kept = Table.read(file["candidates"].asstr()[()], format="ascii.ecsv")
+    assert (table["x"] % 1 != 0).all()
+    for name in ("x", "y", "flux", "fluence"):
+        np.testing.assert_array_equal(table[name], kept[name])
 
 
 def test_a_real_burst_is_the_only_candidate(shared_data, tmp_path):
@@ -206,7 +216,7 @@ def test_a_recording_without_noise_is_said_to_be_none(recording, tmp_path, value
 
 def test_the_matched_filter_finds_what_single_pixels_do_not(recording, tmp_path):
     """A pulse at S/N 5 in its brightest pixel; noise is white over the image."""
-    config = demo_config()
+    config = forty_minute_config()
     faint = replace(PULSES[0], snr=5.0, x=7.0, y=8.0)
     config = replace(
         config,

@@ -14,7 +14,7 @@ from pipeline.cli.failures import run_guarded
 from pipeline.config import load_config
 from pipeline.errors import InputError
 from pipeline.readers import open_recording
-from pipeline.simulation import SimulationConfig, demo_config, forty_minute_config, simulate
+from pipeline.simulation import SimulationConfig, forty_minute_config, simulate
 from pipeline.simulation.config import (
     Band,
     Gap,
@@ -317,7 +317,7 @@ def test_presets(tmp_path):
     assert forty.recording.n_samples * TSAMP == pytest.approx(2400, abs=0.1)
     steady = forty.sources[0].flux * np.sqrt(16) / forty.noise.sigma
     assert steady == pytest.approx(100.0)
-    for config in (forty, forty_minute_config(32), demo_config()):
+    for config in (forty, forty_minute_config(32)):
         scene = Scene(config, 0)
         spots = [(p.x, p.y) for p in scene.pulses] + scene.source_pixels
         apart = [np.hypot(a[0] - b[0], a[1] - b[1]) for a in spots for b in spots if a is not b]
@@ -326,20 +326,26 @@ def test_presets(tmp_path):
         assert all(p.span[1] < config.recording.n_samples for p in scene.pulses)
 
 
-def test_the_demonstration_and_its_summary(tmp_path):
-    calls = []
-    result = simulate(demo_config(), tmp_path, 3, progress=lambda *a: calls.append(a))
+def test_a_recording_and_its_summary(tmp_path):
+    calls, forty = [], forty_minute_config()
+    pulse = Pulse(time_s=60.3, width_s=0.27, dm=500.0, snr=18.0, x=20.2, y=40.6)
+    config = replace(
+        forty,
+        recording=replace(forty.recording, duration_s=180.0, name="short"),
+        pulses=(pulse, replace(pulse, time_s=100.0), replace(pulse, time_s=140.0)),
+    )
+    result = simulate(config, tmp_path, 3, progress=lambda *a: calls.append(a))
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "config.toml", "demo.h5", "summary.json", "truth.ecsv"
+        "config.toml", "short.h5", "summary.json", "truth.ecsv"
     ]  # fmt: skip
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert summary == result.summary
     assert (summary["seed"], summary["n_samples"], summary["n_pulses"]) == (3, 1341, 3)
     assert calls[-1] == (1341, 1341)
     written = load_config(tmp_path / "config.toml", SimulationConfig)
-    assert replace(written.recording, seed=0) == demo_config().recording
-    assert written.pulses == demo_config().pulses
-    with h5py.File(tmp_path / "demo.h5") as file:
+    assert replace(written.recording, seed=0) == config.recording
+    assert written.pulses == config.pulses
+    with h5py.File(tmp_path / "short.h5") as file:
         assert file.attrs["seed"] == 3
         assert file.attrs["config"] == (tmp_path / "config.toml").read_text()
         assert "numpy" in json.loads(file.attrs["versions"])
