@@ -15,6 +15,8 @@ from astropy.time import Time, TimeDelta
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from pipeline.stages import Stages
+
 
 @dataclass(frozen=True)
 class StreamHeader:
@@ -39,7 +41,7 @@ class StreamHeader:
     bunit : str
         Unit of the samples, ``"Jy/beam"`` when calibrated.
     psf : (y, x) float32 or None
-        Point-spread function, peak 1.
+        Point-spread function, peak 1, of any size.
     beam_fwhm_px : float
         FWHM of the synthesised beam in pixels (1 when unknown).
     notes : tuple of str
@@ -94,6 +96,11 @@ class Reader(Protocol):
     """Random access to a recording by sample number."""
 
     header: StreamHeader
+
+    @property
+    def stages(self) -> Stages:
+        """What took how long."""
+        ...
 
     def read(self, start: int, stop: int) -> Block:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""

@@ -203,21 +203,25 @@ def search_recording(
     release_freed_memory()
     state = cerberus.init(plan, aligned=True)
     for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame)):
-        state, _ = search_frame(state, frame.data, frame.weights)
-        jax.block_until_ready(state)
+        with reader.stages("search"):
+            state, _ = search_frame(state, frame.data, frame.weights)
+            jax.block_until_ready(state)
         del frame
         tell(progress)
     state = cerberus.restart(plan, state)
     progress.warming_up = False
 
     def keep(found: cerberus.Detections) -> None:
-        table = _table(plan, found)
-        progress.n_detections += len(table)
-        progress.n_dropped += found.n_dropped
-        sink.append(table)
+        with reader.stages("detections"):
+            table = _table(plan, found)
+            progress.n_detections += len(table)
+            progress.n_dropped += found.n_dropped
+            sink.append(table)
 
     for frame in _read_ahead(reader, plan, n_samples):
-        state, found = search_frame(state, frame.data, frame.weights)
+        with reader.stages("search"):
+            state, found = search_frame(state, frame.data, frame.weights)
+            jax.block_until_ready((state, found))
         keep(found)
         noise = _pixel_noise(plan, state)
         history.sample.append(frame.start + frame.n_samples // 2)
@@ -225,7 +229,6 @@ def search_recording(
         history.quality.append(frame.quality)
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
-        jax.block_until_ready(state)
         del frame
         tell(progress)
     state, found = cerberus.finish(plan, state, search_frame)

@@ -13,6 +13,7 @@ from cerberus.kernels.spatial import matched_filter
 from pipeline.block import Block, Reader, StreamHeader
 from pipeline.errors import InputError
 from pipeline.readers.base import CroppedReader
+from pipeline.stages import Stages
 
 _REACH_FWHM = 1.2
 
@@ -51,6 +52,10 @@ class MatchedReader:
     def __init__(self, reader: Reader, template: NDArray[np.float32]) -> None:
         self.header, self._reader, self._template = reader.header, reader, template
         self._filter = jax.jit(lambda data: matched_filter(data, template))
+
+    @property
+    def stages(self) -> Stages:
+        return self._reader.stages
 
     def read(self, start: int, stop: int) -> Block:
         block = self._reader.read(start, stop)

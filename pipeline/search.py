@@ -33,6 +33,7 @@ from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import Overview, SearchResults
+from pipeline.stages import STEADY_SOURCES
 
 _RANGES = {
     "threshold": (1.0, 1e6),
@@ -184,7 +185,7 @@ def search(
         After what was found so far has been written.
     """
     settings = settings or SearchSettings()
-    begun = time.monotonic()
+    begun = time.monotonic() - reader.stages.seconds.get(STEADY_SOURCES, 0.0)
     device.prepare()
     header = reader.header
     plan = plan_for(header, settings)
@@ -201,6 +202,7 @@ def search(
     try:
         with log:
             interrupted = not _searched(reader, plan, log, tell, history)
+            busy, searched = dict(reader.stages.seconds), time.monotonic()
             table, labels = log.detections(), log.labels()
             try:
                 cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
@@ -209,7 +211,12 @@ def search(
             beam = plan.config.beam_fwhm_px
             candidates = _candidates(reader, table, labels, cutouts, beam)
             overview = _overview(plan, header, history)
+            busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
+            summary["stages"] = {
+                name: {"seconds": s, "share": s / summary["wall_seconds"]}
+                for name, s in busy.items()
+            }
             efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
             summary["efficiency_mean"] = float(np.mean(efficiency))
             summary["efficiency_worst"] = float(np.min(efficiency))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.readers.base import BaseReader, cropped_header
 from pipeline.readers.wcs import psf_fwhm_px
+from pipeline.stages import Stages
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
 
 _EARTH_RAD_S = 7.2921e-5
@@ -145,6 +147,7 @@ class ImagedReader(BaseReader):
     vis : VisReader
         Closed with this reader.
     settings : ImagingSettings
+    stages : Stages, optional
 
     Raises
     ------
@@ -152,8 +155,15 @@ class ImagedReader(BaseReader):
         If the images cannot be made.
     """
 
-    def __init__(self, vis: VisReader, settings: ImagingSettings | None = None) -> None:
-        self._vis = vis
+    stage = "image"
+
+    def __init__(
+        self,
+        vis: VisReader,
+        settings: ImagingSettings | None = None,
+        stages: Stages | None = None,
+    ) -> None:
+        self._vis, self._stages = vis, stages or Stages()
         settings = settings or ImagingSettings()
         self._weighting, known = settings.weighting, vis.header
         self._centre = _centre_of(settings, known.centre)
@@ -334,11 +344,21 @@ class ImagedReader(BaseReader):
         )
 
     def _psf(self, uvw: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Image of a source of 1 in the centre, its channels averaged."""
+        """Image of a source of 1 in the centre, its channels averaged.
+
+        Where the sky allows it reaches from any pixel of the field to any other.
+        """
+        ny, nx = self._field.shape
+        try:
+            gridder = make_gridder(
+                replace(self._field, shape=(2 * ny - 1, 2 * nx - 1)), self._longest, self._error
+            )
+        except ValueError:
+            gridder = self._gridder
         n_channels = len(uvw)
         weights = weights.reshape(n_channels, -1, 1)
         ones = np.ones(weights.shape, np.complex64)
-        images, _ = dirty_images(self._gridder, uvw.reshape(n_channels, -1, 3), ones, weights)
+        images, _ = dirty_images(gridder, uvw.reshape(n_channels, -1, 3), ones, weights)
         psf = np.nanmean(np.asarray(images)[0], axis=0)
         return (psf / psf.max()).astype(np.float32)
 

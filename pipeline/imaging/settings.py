@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pipeline.config import ConfigProblem
 from pipeline.imaging.weighting import Weighting
+from pipeline.visibilities.flags import FlagSettings
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ImagingSettings:
         of a cube, whose noise then grows away from the middle of the beam. Where the gain is
         below a tenth they are NaN.
     weighting : Weighting
+    flags : FlagSettings
     """
 
     size: int = 0
@@ -44,6 +46,7 @@ class ImagingSettings:
     max_smearing: float = 0.02
     primary_beam: bool = False
     weighting: Weighting = field(default_factory=Weighting)
+    flags: FlagSettings = field(default_factory=FlagSettings)
 
     def __post_init__(self) -> None:
         for name, least, most in (

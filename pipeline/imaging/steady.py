@@ -32,6 +32,7 @@ from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.imager import ImagedReader
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
+from pipeline.stages import Stages
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
 
 _N_PLACES, _MOST_TIMES = 48, 4
@@ -109,10 +110,17 @@ class SubtractedReader:
     sources : SteadySources
     notes : tuple of str
         To those of the recording.
+    stages : Stages, optional
     """
 
-    def __init__(self, vis: VisReader, sources: SteadySources, notes: tuple[str, ...] = ()) -> None:
-        self._vis, self._sources = vis, sources
+    def __init__(
+        self,
+        vis: VisReader,
+        sources: SteadySources,
+        notes: tuple[str, ...] = (),
+        stages: Stages | None = None,
+    ) -> None:
+        self._vis, self._sources, self._stages = vis, sources, stages or Stages()
         self.header = replace(vis.header, notes=vis.header.notes + notes)
         self._channels = _channels(vis.header)
 
@@ -121,11 +129,12 @@ class SubtractedReader:
         block = self._vis.read(start, stop)
         if not len(block.data) or not self._sources.places:
             return block
-        stop = block.start + len(block.data)
-        seen = _seen(self._vis, block.start, stop, self._sources.places)
-        light = self._sources.light(self.header, block.start, seen.beam)
-        left = _subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
-        return replace(block, data=np.asarray(left))
+        with self._stages("subtract"):
+            stop = block.start + len(block.data)
+            seen = _seen(self._vis, block.start, stop, self._sources.places)
+            light = self._sources.light(self.header, block.start, seen.beam)
+            left = _subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
+            return replace(block, data=np.asarray(left))
 
     def uvw(
         self, start: int, stop: int, centre: SkyCoord
@@ -141,7 +150,9 @@ class SubtractedReader:
         self._vis.close()
 
 
-def without_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) -> VisReader:
+def without_steady_sources(
+    vis: VisReader, settings: ImagingSettings, most: int, stages: Stages | None = None
+) -> VisReader:
     """A recording without the steady sources of its field, which its notes name."""
     sources = find_steady_sources(vis, settings, most)
     if not sources.places:
@@ -151,7 +162,8 @@ def without_steady_sources(vis: VisReader, settings: ImagingSettings, most: int)
         f"{flux:.3g}{f' {unit}' if unit else ''} at {place.ra.deg:.4f} {place.dec.deg:+.4f}"
         for flux, place in zip(sources.mean_jy, sources.places, strict=True)
     )
-    return SubtractedReader(vis, sources, (f"steady sources taken out: {', '.join(named)}",))
+    note = f"steady sources taken out: {', '.join(named)}"
+    return SubtractedReader(vis, sources, (note,), stages)
 
 
 def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) -> SteadySources:

@@ -12,6 +12,7 @@ import h5py
 from pipeline.block import Reader
 from pipeline.errors import InputError
 from pipeline.imaging.settings import ImagingSettings
+from pipeline.stages import STEADY_SOURCES, Stages
 from pipeline.visibilities.nsfrb_name import parse_name
 
 if TYPE_CHECKING:
@@ -88,11 +89,17 @@ def open_recording(
 def _imaged(vis: VisReader, imaging: ImagingSettings | None, max_sources: int) -> Reader:
     from pipeline.imaging.imager import ImagedReader
     from pipeline.imaging.steady import without_steady_sources
+    from pipeline.visibilities.ahead import AheadReader
+    from pipeline.visibilities.flags import FlaggedReader, FlagSettings, known_flags
 
-    settings = imaging or ImagingSettings()
+    settings, stages = imaging or ImagingSettings(), Stages()
+    if settings.flags != FlagSettings():
+        bad = known_flags(vis.header, settings.flags)
+        vis = FlaggedReader(vis, [lambda *_: bad], stages)
     if max_sources:
-        vis = without_steady_sources(vis, settings, max_sources)
-    return ImagedReader(vis, settings)
+        with stages(STEADY_SOURCES):
+            vis = without_steady_sources(vis, settings, max_sources, stages)
+    return ImagedReader(AheadReader(vis, stages), settings, stages)
 
 
 def _join(paths: list[Path], reader: Callable[[Path], Reader]) -> Reader:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import Block, Reader, StreamHeader
 from pipeline.errors import InputError
+from pipeline.stages import Stages
 
 LARGEST_SAMPLE = 1e15
 """Samples beyond it, of either sign, are rubbish: their squares overflow single precision."""
@@ -29,9 +30,20 @@ class BaseReader(ABC):
     ----------
     header : StreamHeader
         Axes and units.
+    stage : str
+        What reading is among the stages.
     """
 
     header: StreamHeader
+    stage = "read"
+    _stages: Stages | None = None
+
+    @property
+    def stages(self) -> Stages:
+        """What took how long."""
+        if self._stages is None:
+            self._stages = Stages()
+        return self._stages
 
     def read(self, start: int, stop: int) -> Block:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording.
@@ -43,7 +55,8 @@ class BaseReader(ABC):
         """
         start = min(max(start, 0), self.header.n_samples)
         stop = min(max(stop, start), self.header.n_samples)
-        data, weights = self._read(start, stop)
+        with self.stages(self.stage):
+            data, weights = self._read(start, stop)
         return Block(start, data, weights)
 
     @abstractmethod
