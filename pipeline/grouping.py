@@ -53,9 +53,8 @@ class GroupingRules:
         the error in DM.
     sidelobe_level : float
         A group at the same time but another position is a sidelobe when its S/N is
-        below this fraction of what the bright pulse has in the same trial.
-    sidelobe_noise : float
-        Or when it is below what the PSF has at such a distance, plus this.
+        below this fraction of what the bright pulse has in the same trial, or below what
+        the PSF has at such a distance, plus ``noise``.
     max_work : float
         Bounds the time on hopeless data: after this many leaders times detections the
         faintest are grouped by step 1 only. A million far apart have 1000 leaders.
@@ -68,7 +67,6 @@ class GroupingRules:
     noise: float = 4.0
     band_fraction: float = 0.25
     sidelobe_level: float = 0.25
-    sidelobe_noise: float = 3.0
     max_work: float = 1e9
 
 
@@ -324,7 +322,7 @@ def _join_sidelobes(
     owner = np.arange(len(points))
     faintest = points.snr.min()
     highest = max(rules.sidelobe_level, levels.max())
-    brightest = highest * points.snr + rules.sidelobe_noise * levels.any()
+    brightest = highest * points.snr + rules.noise * levels.any()
     bright = np.flatnonzero(brightest > faintest)
     bright = bright[np.argsort(-points.snr[bright], kind="stable")][: _most_leaders(points, rules)]
     for i, stretches in zip(bright.tolist(), index.near(points[bright]), strict=True):
@@ -341,7 +339,7 @@ def _join_sidelobes(
             expected, _ = _left_over(points, i, points[near], rules.band_fraction)
             away = np.hypot(points.x[near] - points.x[i], points.y[near] - points.y[i])
             level = levels[np.minimum(np.rint(away).astype(np.int64), len(levels) - 1)]
-            of_psf = np.where(level > 0, level * expected + rules.sidelobe_noise, 0)
+            of_psf = np.where(level > 0, level * expected + rules.noise, 0)
             most = np.maximum(rules.sidelobe_level * expected, of_psf)
             owner[near[points.snr[near] < most]] = i
     new_head = np.empty_like(heads)

@@ -17,6 +17,7 @@ from pipeline.visibilities.nsfrb_name import parse_name
 
 if TYPE_CHECKING:
     from pipeline.visibilities.block import VisReader
+    from pipeline.visibilities.flags import Flagger
 
 KNOWN = (
     "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
@@ -27,7 +28,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def open_recording(
-    paths: Sequence[Path], imaging: ImagingSettings | None = None, max_sources: int = 0
+    paths: Sequence[Path],
+    imaging: ImagingSettings | None = None,
+    max_sources: int = 0,
+    flaggers: Sequence[Flagger] = (),
 ) -> Reader:
     """Open files as one recording.
 
@@ -45,6 +49,9 @@ def open_recording(
     imaging : ImagingSettings, optional
     max_sources : int
         Steady sources that are taken out of visibilities, at most.
+    flaggers : sequence of callable
+        Each says what is bad of every block of visibilities, on top of ``imaging.flags``:
+        see :data:`pipeline.visibilities.flags.Flagger`.
 
     Returns
     -------
@@ -73,20 +80,25 @@ def open_recording(
     if kind == "NSFRB":
         from pipeline.visibilities.nsfrb import NsfrbReader
 
-        return _imaged(NsfrbReader(same), imaging, max_sources)
+        return _imaged(NsfrbReader(same), imaging, max_sources, flaggers)
     if kind == "visibilities":
         if len(same) > 1:
             remedy = "give one, or join them with pyuvdata"
             raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
         from pipeline.visibilities.uvdata import UvdataReader
 
-        return _imaged(UvdataReader(same[0]), imaging, max_sources)
+        return _imaged(UvdataReader(same[0]), imaging, max_sources, flaggers)
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
 
 
-def _imaged(vis: VisReader, imaging: ImagingSettings | None, max_sources: int) -> Reader:
+def _imaged(
+    vis: VisReader,
+    imaging: ImagingSettings | None,
+    max_sources: int,
+    flaggers: Sequence[Flagger],
+) -> Reader:
     from pipeline.imaging.imager import ImagedReader
     from pipeline.imaging.steady import without_steady_sources
     from pipeline.visibilities.ahead import AheadReader
@@ -95,7 +107,9 @@ def _imaged(vis: VisReader, imaging: ImagingSettings | None, max_sources: int) -
     settings, stages = imaging or ImagingSettings(), Stages()
     if settings.flags != FlagSettings():
         bad = known_flags(vis.header, settings.flags)
-        vis = FlaggedReader(vis, [lambda *_: bad], stages)
+        flaggers = [lambda *_: bad, *flaggers]
+    if flaggers:
+        vis = FlaggedReader(vis, flaggers, stages)
     if max_sources:
         with stages(STEADY_SOURCES):
             vis = without_steady_sources(vis, settings, max_sources, stages)

@@ -26,7 +26,7 @@ def _steady(sigmas: float, x: float, y: float) -> Source:
 def demo_config() -> SimulationConfig:
     """Three minutes of 24 antennas of DSA-110, a drift scan: three pulses and a steady source."""
     return SimulationConfig(
-        recording=Recording(duration_s=180.0, format="nsfrb"),
+        recording=Recording(duration_s=180.0, format="nsfrb", seed=1),
         array=Array(n_antennas=24, channels=1),
         sources=(Source(flux=3.0, x=112.0, y=71.0),),
         pulses=(
