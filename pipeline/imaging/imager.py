@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
 from pipeline.imaging.beam import beam_fwhm, gaussian_gain
-from pipeline.imaging.geometry import LIGHT_M_S
+from pipeline.imaging.geometry import LIGHT_M_S, terrestrial_axes, zenith
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
@@ -169,6 +169,7 @@ class ImagedReader(BaseReader):
         self._centre = _centre_of(settings, known.centre)
         where, freq_hz = known.source, known.freq_mhz * 1e6
         epochs = known.n_samples // 2, 0, known.n_samples - 1
+        self._check_above_horizon(epochs)
         seen = np.stack([_mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
         used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
         if not used.any():
@@ -223,6 +224,22 @@ class ImagedReader(BaseReader):
             beam_fwhm_px=psf_fwhm_px(psf),
             notes=known.notes if known.unit else (*known.notes, _UNCALIBRATED),
         )
+
+    def _check_above_horizon(self, epochs: tuple[int, ...]) -> None:
+        known, site = self._vis.header, self._vis.header.site
+        if site is None:
+            return
+        highest = max(
+            float(
+                (terrestrial_axes(known.times(t, t + 1), self._centre, site) @ zenith(site))[0, 2]
+            )
+            for t in epochs
+        )
+        if highest < 0:
+            altitude = math.degrees(math.asin(max(highest, -1.0)))
+            problem = f"is {-altitude:.0f} degrees below the horizon"
+            remedy = "change imaging.ra_deg and dec_deg, or leave them out"
+            raise InputError(known.source, "centre of the images", problem, remedy)
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         n_channels = len(self._averaging.freq_hz)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from astropy.coordinates import SkyCoord
+from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from numpy.typing import NDArray
 
@@ -40,6 +40,8 @@ class VisHeader:
         Diameter of the antennas, 0 when it is not known.
     notes : tuple of str
         What a user should know about the recording: what is missing, and why.
+    site : EarthLocation, optional
+        Where the array is.
     """
 
     source: str
@@ -53,6 +55,7 @@ class VisHeader:
     unit: str
     dish_m: float = 0.0
     notes: tuple[str, ...] = ()
+    site: EarthLocation | None = None
 
     def clipped(self, start: int, stop: int) -> tuple[int, int]:
         """A range of samples cut to the recording."""

@@ -115,6 +115,7 @@ class NsfrbReader:
             unit=observation.unit,
             dish_m=observation.dish_m,
             notes=tuple(self._notes),
+            site=self._site,
         )
 
     def read(self, start: int, stop: int) -> VisBlock:

@@ -86,6 +86,7 @@ class UvdataReader:
             centre=self._phased or place_on_sky(middle, zenith(self._site), self._site),
             unit="Jy" if meta.vis_units == "Jy" else "",
             dish_m=_diameter(meta.telescope),
+            site=self._site,
         )
 
     def read(self, start: int, stop: int) -> VisBlock:

@@ -19,6 +19,8 @@ from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.config import load_config
 from pipeline.errors import InputError
+from pipeline.imaging.settings import ImagingSettings
+from pipeline.readers import open_recording
 from pipeline.simulation import SimulationConfig, simulate
 from pipeline.simulation.config import Array, Gap, Image, Pulse, Recording, Rfi, Source
 from pipeline.simulation.visibilities import VisScene
@@ -234,6 +236,22 @@ def test_a_field_is_on_the_meridian_in_the_middle_of_the_recording(tmp_path):
     assert abs((lst - there.ra).wrap_at("180d").rad[0]) < 0.51 * TSAMP * SIDEREAL_RAD_S + 3e-6
     assert there.dec.deg[0] == pytest.approx(dec_of(tmp_path), abs=2e-4)
     assert truth["dec"] == pytest.approx(37.2)
+
+
+@pytest.mark.parametrize(("altitude", "seen"), [(5.0, True), (-5.0, False)])
+def test_a_field_below_the_horizon_is_refused(tmp_path, altitude, seen):
+    made = simulate(quiet(20), tmp_path)
+    there = SkyCoord(
+        alt=altitude * units.deg,
+        az=200 * units.deg,
+        frame=AltAz(obstime=times_of([10])[0], location=SITE),
+    ).icrs
+    settings = ImagingSettings(size=16, ra_deg=there.ra.deg, dec_deg=there.dec.deg)
+    if seen:
+        open_recording(made.recordings, settings).close()
+        return
+    with pytest.raises(InputError, match="centre of the images: is 5 degrees below the horizon"):
+        open_recording(made.recordings, settings)
 
 
 def turned(reader, centre):
