@@ -117,6 +117,7 @@ def render_page(
         source=results.header.source,
         facts=_facts(results),
         warnings=_warnings(results.summary),
+        notes=[str(text) for text in results.summary.get("notes") or []],
         headings=_headings(results.candidates),
         rows=[_cells(row) for row in results.candidates],
         overview=overview,

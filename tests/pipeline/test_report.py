@@ -201,6 +201,14 @@ def test_losses_are_said(tmp_path):
     assert "the clock stood still" in text
 
 
+def test_notes_of_the_recording_are_said(tmp_path):
+    results = make_results(1)
+    notes = ["missing sub-bands: 05", "<b> is left out"]
+    text = report_text(tmp_path, replace(results, summary={**results.summary, "notes": notes}))
+    assert "Note: missing sub-bands: 05</p>" in text
+    assert "Note: &lt;b&gt; is left out</p>" in text
+
+
 def test_figures_are_pictures_of_the_right_size(tmp_path):
     report_text(tmp_path, make_results(1))
     picture = imread(tmp_path / "figures" / "candidate_0001.png")
