@@ -21,6 +21,26 @@ assert abs(burst["width"] - 2 * header.tsamp_s) < 1.01 * header.tsamp_s, burst["
 assert half.min() < 475.28 < half.max()
 """
 
+VISIBILITIES = """
+beam_arcsec = sky.beam_fwhm_px * arcsec
+assert len(pulses) == 3
+assert sorted(nearest) == [0, 1, 2], nearest
+assert (candidates["snr"] > 8).sum() == 3, candidates["snr"]
+assert np.all(offsets < beam_arcsec / 2), offsets
+assert np.all(abs(found["mjd"] - pulses["mjd"]) * 86400 < pulses["width"] / 2)
+ratios = np.array(found["fluence"]) / np.array(pulses["fluence"])
+assert np.all(abs(ratios - 1) < 0.15), ratios
+flux, unit, _, ra, dec = note.partition(": ")[2].split()
+assert unit == "Jy", note
+assert abs(float(flux) - 3.0) < 0.06, note
+place = SkyCoord(float(ra), float(dec), unit="deg")
+true_place = SkyCoord(source["ra"], source["dec"], unit="deg")
+assert place.separation(true_place).arcsec < 0.1 * beam_arcsec
+assert abs(before.max() - 3.0) < 0.3, before.max()
+assert abs(after).max() < 0.03, abs(after).max()
+assert 0.1 < abs(turned).max() < 0.3, abs(turned).max()
+"""
+
 
 @pytest.fixture
 def execute(monkeypatch, tmp_path):
@@ -51,6 +71,12 @@ def real_burst():
     return nbformat.read(REPOSITORY / "notebooks" / "real_burst.ipynb", as_version=4)
 
 
+@pytest.fixture
+def visibilities():
+    nbformat = pytest.importorskip("nbformat")
+    return nbformat.read(REPOSITORY / "notebooks" / "visibilities.ipynb", as_version=4)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_outputs_are_stripped(path):
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -77,3 +103,14 @@ def test_real_burst_without_data_ends_with_one_line(real_burst, execute, monkeyp
     assert output["ename"] == "Stop"
     assert len(output["traceback"]) == 1
     assert "SLOWBURST_DATA" in output["traceback"][0]
+
+
+def test_visibilities_finds_what_was_put_in(visibilities, execute):
+    from nbformat.v4 import new_code_cell
+
+    visibilities.cells.append(new_code_cell(VISIBILITIES))
+    done = execute(visibilities)
+    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
+    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
+    assert len(pictures) == 3
+    assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
