@@ -14,6 +14,8 @@ the beam does not explain and is too stiff for a pulse.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -266,18 +268,25 @@ def _subtract(
 def _projected(
     block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, channels: _Channels
 ) -> tuple[jax.Array, jax.Array]:
-    """Products of sources with each other and with the data, summed over baselines.
+    """Products of sources with each other and with the data, summed over time and baselines.
 
     Returns
     -------
-    (source, source, time, channel), (source, time, channel)
+    (source, source, channel), (source, channel)
     """
     data, weights = block
     of = _of_one(turn, delay_s, channels)
-    weighted = of * weights
     good = jnp.where(weights > 0, data, 0)
-    products = jnp.einsum("ktbc,ltbc->kltc", jnp.conj(weighted), of).real
-    return products, jnp.einsum("ktbc,tbc->ktc", jnp.conj(weighted), good).real
+
+    def one(_: None, source: jax.Array) -> tuple[None, tuple[jax.Array, jax.Array]]:
+        weighted = jnp.conj(source) * weights
+
+        def with_other(other: jax.Array) -> jax.Array:
+            return jnp.sum((weighted * other).real, (0, 1))
+
+        return None, (lax.map(with_other, of), with_other(good))
+
+    return lax.scan(one, None, of)[1]
 
 
 @jax.jit
@@ -297,18 +306,30 @@ def _displaced(
     uv_m : (source, time, baseline, 2) float32
     """
     data, weights = block
-    good = jnp.where(weights > 0, data, 0)
+    good = jnp.where(weights > 0, data, 0) * weights
     per_m = (channels.band.reference_hz + channels.band.offset_hz) / LIGHT_M_S
 
     def one(_: None, source: tuple[jax.Array, ...]) -> tuple[None, tuple[jax.Array, jax.Array]]:
         turn, delay_s, light, uv_m = source
         model = _of_one(turn, delay_s, channels) * light[:, None]
-        slope = -2j * jnp.pi * model[..., None] * (uv_m[:, :, None] * per_m[:, None])
-        weighted = jnp.conj(slope) * weights[..., None]
-        curvature = jnp.einsum("tbcx,tbcy->xy", weighted, slope).real
-        return None, (curvature, jnp.einsum("tbcx,tbc->x", weighted, good).real)
+        # A displacement turns the model by -2 pi i (u l + v m).
+        across = model.real * good.imag - model.imag * good.real
+        power = weights * (model.real**2 + model.imag**2)
+        across, power = jnp.sum(across * per_m, -1), jnp.sum(power * per_m**2, -1)
+        curvature = 4 * jnp.pi**2 * jnp.einsum("tbx,tby,tb->xy", uv_m, uv_m, power)
+        return None, (curvature, -2 * jnp.pi * jnp.einsum("tbx,tb->x", uv_m, across))
 
     return lax.scan(one, None, (*seen, light, uv_m))[1]
+
+
+def _blocks(vis: VisReader, stretches: list[tuple[int, int]]) -> Iterator[VisBlock]:
+    """What is in some stretches, the next one read while the last is used."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(vis.read, *stretches[0])
+        for following in stretches[1:]:
+            block, waiting = waiting.result(), pool.submit(vis.read, *following)
+            yield block
+        yield waiting.result()
 
 
 def _fitted(
@@ -324,9 +345,8 @@ def _fitted(
     for _ in range(2):
         curvature = np.zeros((len(places), 2, 2))
         gradient = np.zeros((len(places), 2))
-        for start, stop in stretches:
-            block = vis.read(start, stop)
-            stop = start + len(block.data)
+        for block in _blocks(vis, stretches):
+            start, stop = block.start, block.start + len(block.data)
             seen = _seen(vis, start, stop, found.places)
             light = found.light(vis.header, start, seen.beam)
             uv = [np.nan_to_num(vis.uvw(start, stop, p)[0][..., :2]) for p in found.places]
@@ -357,19 +377,17 @@ def _with_fluxes(
     channels = _channels(vis.header)
     n, n_channels = len(places) * n_orders, len(vis.header.freq_mhz)
     matrix, rhs = np.zeros((n_channels, n, n)), np.zeros((n_channels, n))
-    for start, stop in stretches:
-        block = vis.read(start, stop)
-        stop = start + len(block.data)
+    for block in _blocks(vis, stretches):
+        start, stop = block.start, block.start + len(block.data)
         seen = _seen(vis, start, stop, tuple(places))
         products, fluxes = _projected(
             (block.data, block.weights), seen.turn, seen.delay_s, channels
         )
-        time = _chebyshev(vis.header, np.arange(start, stop), n_orders)
-        basis = seen.beam[:, None] * time.T[None, :, :, None]
-        matrix += np.einsum(
-            "kotc,kltc,lptc->ckolp", basis, np.asarray(products, float), basis, optimize=True
-        ).reshape(matrix.shape)
-        rhs += np.einsum("kotc,ktc->cko", basis, np.asarray(fluxes, float)).reshape(rhs.shape)
+        # A stretch is short: the beam and the polynomials are those of its middle.
+        time = _chebyshev(vis.header, np.arange(start, stop), n_orders).mean(0)
+        basis = seen.beam.mean(1)[:, None] * time[:, None]
+        matrix += np.einsum("koc,klc,lpc->ckolp", basis, products, basis).reshape(matrix.shape)
+        rhs += np.einsum("koc,kc->cko", basis, fluxes).reshape(rhs.shape)
     # What was not recorded has no flux.
     ridge = 1e-9 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] / n + 1e-30
     solved = np.linalg.solve(matrix + ridge * np.eye(n), rhs[..., None])[..., 0]
