@@ -189,26 +189,30 @@ def _ladder(axes: Axes, row: Row, cutout: Cutout) -> None:
 
 
 def _light_curve(axes: Axes, row: Row, cutout: Cutout, header: StreamHeader) -> None:
-    """Dedispersed flux with the best boxcar."""
-    width = float(row["width"])
+    """Dedispersed flux of the pixel with the top-hat that fits it best."""
+    width, fit = float(row["width"]), cutout.top_hat
     time_s, flux = _binned(cutout, width / 16)
     first, last = _extent(cutout, width)
     shown = (time_s >= first) & (time_s <= last)
     factor, unit = time_unit(last - first)
-    level = float(row["flux"])
+    # Edges count from the beginning of a sample, the time axis from the centre of one.
+    low = (fit.start - 0.5 - cutout.detection.centre) * header.tsamp_s
+    high = low + fit.width * header.tsamp_s
     axes.add_patch(
-        Rectangle((-width / 2 * factor, 0), width * factor, level, color=SOFT, alpha=0.75, lw=0)
+        Rectangle(
+            (low * factor, 0), (high - low) * factor, fit.flux, color=SOFT, alpha=0.75, lw=0
+        )
     )
     axes.plot(
-        np.array([first, -width / 2, -width / 2, width / 2, width / 2, last]) * factor,
-        [0, 0, level, level, 0, 0],
+        np.array([first, low, low, high, high, last]) * factor,
+        [0, 0, fit.flux, fit.flux, 0, 0],
         color=ACCENT,
         lw=1.2,
     )
     axes.step(time_s[shown] * factor, flux[shown], where="mid", color=BLUE, lw=1.0)
     axes.set_xlim(first * factor, last * factor)
     axes.set_xlabel(f"time from the pulse centre ({unit})")
-    tidy(axes, f"Light curve and boxcar ({header.bunit or 'data units'})", grid=True)
+    tidy(axes, f"Light curve and top-hat ({header.bunit or 'data units'})", grid=True)
 
 
 def _binned(cutout: Cutout, bin_s: float) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
