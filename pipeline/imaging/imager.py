@@ -63,12 +63,15 @@ class _Averaging(NamedTuple):
         Fine channels that there are.
     freq_hz : (image channel, group)
         Their mean.
+    relative : (channel,) float32
+        How far each fine channel is from the mean of its group, as a share of it.
     """
 
     members: int
     in_group: int
     count: NDArray[np.int64]
     freq_hz: NDArray[np.float64]
+    relative: NDArray[np.float32]
 
     @property
     def centre_mhz(self) -> NDArray[np.float64]:
@@ -87,7 +90,10 @@ def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _
     total = _grouped(freq_mhz * 1e6, members, in_group).sum(-1)
     first = _grouped(freq_mhz * 1e6, members, in_group)[..., 0]
     mean = np.where(count > 0, total / np.maximum(count, 1), first)
-    return _Averaging(members, in_group, count.astype(np.int64), mean)
+    number = np.arange(n_fine)
+    own = mean[number // members, number % members // in_group]
+    relative = (freq_mhz * 1e6 / own - 1).astype(np.float32)
+    return _Averaging(members, in_group, count.astype(np.int64), mean, relative)
 
 
 def _grouped(a: Any, members: int, in_group: int) -> Any:
@@ -105,7 +111,7 @@ def _grouped(a: Any, members: int, in_group: int) -> Any:
 def _images(
     gridder: Gridder,
     groups: tuple[int, int],
-    band: Band,
+    channels: tuple[Band, jax.Array],
     block: tuple[jax.Array, jax.Array],
     turn: tuple[jax.Array, jax.Array],
     geometry: tuple[jax.Array, jax.Array],
@@ -115,20 +121,27 @@ def _images(
     Parameters
     ----------
     groups : (members, in_group)
+    channels : Band, (channel,) float32
+        Fine channels, and how far each is from its group: see :class:`_Averaging`.
     block : (time, baseline, channel) complex64, float32
         Visibilities and their weights.
     turn : (time, baseline), (time, baseline) float32
         Turns to the centre at the reference of the band, and delays in seconds.
     geometry : (image channel, group, baseline, 3), (image channel, group, baseline)
-        Wavelengths, and weights of the imaging.
+        Wavelengths at the mean frequency of each group, and weights of the imaging.
 
     Returns
     -------
     As :func:`dirty_images`.
     """
-    (data, weights), (uvw, imaging) = block, geometry
+    (band, relative), (data, weights), (uvw, imaging) = channels, block, geometry
     flux = jnp.where(weights > 0, data * weights, 0) * phasors(*turn, band)
+    # Where some of its channels have no weight, a group lies at the mean of the others.
+    off = jnp.sum(_grouped(weights * relative, *groups), (0, -1))
     flux, total = (jnp.sum(_grouped(a, *groups), -1) for a in (flux, weights))
+    every = jnp.sum(total, 0)
+    moved = off / jnp.where(every > 0, every, 1)
+    uvw = uvw * (1 + moved.transpose(1, 2, 0)[..., None])
     mean = flux / jnp.where(total > 0, total, 1)
     # (time, baseline, channel, group) to (channel, group and baseline, time)
     n_channels, n_times = uvw.shape[0], data.shape[0]
@@ -354,7 +367,7 @@ class ImagedReader(BaseReader):
         return _images(
             self._gridder,
             (self._averaging.members, self._averaging.in_group),
-            self._band,
+            (self._band, self._averaging.relative),
             (whole(block.data[group]), whole(block.weights[group])),
             (whole(cycles), whole(delay_s)),
             self._geometry(_mean_uvw(uvw[group])),

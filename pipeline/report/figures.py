@@ -199,9 +199,7 @@ def _light_curve(axes: Axes, row: Row, cutout: Cutout, header: StreamHeader) -> 
     low = (fit.start - 0.5 - cutout.detection.centre) * header.tsamp_s
     high = low + fit.width * header.tsamp_s
     axes.add_patch(
-        Rectangle(
-            (low * factor, 0), (high - low) * factor, fit.flux, color=SOFT, alpha=0.75, lw=0
-        )
+        Rectangle((low * factor, 0), (high - low) * factor, fit.flux, color=SOFT, alpha=0.75, lw=0)
     )
     axes.plot(
         np.array([first, low, low, high, high, last]) * factor,

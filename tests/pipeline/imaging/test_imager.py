@@ -8,12 +8,14 @@ from astropy import units
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
 
+from pipeline.candidates import Detection
 from pipeline.errors import InputError, NoDataError
 from pipeline.imaging.cube import write_cube
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid
 from pipeline.imaging.imager import ImagedReader, ImagingSettings, _averaging, _grouped
 from pipeline.imaging.weighting import Weighting
+from pipeline.positions import refine_position
 from pipeline.readers.cube import CubeReader
 from pipeline.visibilities.block import VisBlock, VisHeader
 
@@ -31,6 +33,7 @@ class Sky:
         start = Time("2025-01-01")
         self.header = VisHeader("sky", freq, step_mhz, 1.0, start, n_samples, pairs, CENTRE, "Jy")
         self.gap: list[int] = []
+        self.weight = np.ones(n_channels, np.float32)
         self.closed = False
 
     def uvw(self, start, stop, centre):
@@ -48,7 +51,7 @@ class Sky:
         l, m = self.place
         along = uvw @ [l, m, np.sqrt(1 - l * l - m * m) - 1] + path
         cycles = along[..., None] * (self.header.freq_mhz * 1e6 / LIGHT_M_S)
-        weights = np.ones(cycles.shape, np.float32)
+        weights = np.ones(cycles.shape, np.float32) * self.weight
         for t in self.gap:
             if start <= t < start + len(weights):
                 weights[t - start] = 0
@@ -139,6 +142,24 @@ def test_every_fine_channel_is_in_one_group_no_wider_than_allowed(n_fine, widest
     assert table.count.tolist() == (number > 0).sum(2).tolist()
     of_channel = [freq_mhz[n[n > 0] - 1].mean() for n in number]
     np.testing.assert_allclose(table.centre_mhz, of_channel)
+
+
+@pytest.mark.parametrize("flagged", [slice(0, 4), slice(1, 8), slice(3, 5)])
+def test_flagged_channels_do_not_move_a_source(flagged):
+    """Eight channels in one group, as if those left were imaged one by one."""
+    found = []
+    for most in (0.3, 0.0):
+        sky = Sky(place=(4e-3, -4e-3), n_samples=4, step_mhz=3.0)
+        sky.weight[flagged] = 0
+        settings = ImagingSettings(
+            size=128, pixel_arcsec=15, channels=1, max_smearing=most, error=1e-4
+        )
+        reader = ImagedReader(sky, settings)
+        assert reader.n_groups == (1 if most else 8)
+        image = reader.read(0, 4).data[0, 0]
+        y, x = (int(i) for i in brightest(image))
+        found.append(refine_position(image, (0, 0), Detection(0, 1, 0.0, 0, y, x, 9.0, 1.0)))
+    np.testing.assert_allclose(found[0], found[1], atol=0.02)
 
 
 def test_averaging_channels_costs_no_more_at_the_edge_than_allowed():
