@@ -86,9 +86,8 @@ def test_recordings_are_imaged(recorded, name, tmp_path):
         block = cube.read(0, 1)
         assert block.weights.any()
         assert np.isfinite(block.data[block.weights > 0]).all()
-        assert np.unravel_index(cube.header.psf.argmax(), cube.header.shape) == tuple(
-            n // 2 for n in cube.header.shape
-        )
+        psf = cube.header.psf
+        assert np.unravel_index(psf.argmax(), psf.shape) == tuple(n // 2 for n in psf.shape)
 
 
 @pytest.mark.parametrize("name", ["ata_3c286_c0352.uvh5", "hera_2458661.uvh5"])
