@@ -35,7 +35,7 @@ from pipeline.imaging.imager import ImagedReader
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.stages import Stages
-from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
+from pipeline.visibilities.block import VisBlock, VisHeader, VisReader, VisWrapper
 
 _N_PLACES, _MOST_TIMES = 48, 4
 """Stretches that sources are looked for in, and their samples, at most."""
@@ -102,7 +102,7 @@ class _Seen(NamedTuple):
     beam: NDArray[np.float32]
 
 
-class SubtractedReader:
+class SubtractedReader(VisWrapper):
     """A recording of visibilities without some steady sources.
 
     Parameters
@@ -122,7 +122,8 @@ class SubtractedReader:
         notes: tuple[str, ...] = (),
         stages: Stages | None = None,
     ) -> None:
-        self._vis, self._sources, self._stages = vis, sources, stages or Stages()
+        super().__init__(vis)
+        self._sources, self._stages = sources, stages or Stages()
         self.header = replace(vis.header, notes=vis.header.notes + notes)
         self._channels = _channels(vis.header)
 
@@ -137,19 +138,6 @@ class SubtractedReader:
             light = self._sources.light(self.header, block.start, seen.beam)
             left = _subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
             return replace(block, data=np.asarray(left))
-
-    def uvw(
-        self, start: int, stop: int, centre: SkyCoord
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """As of the recording."""
-        return self._vis.uvw(start, stop, centre)
-
-    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
-        """As of the recording."""
-        return self._vis.pointing(start, stop, centre)
-
-    def close(self) -> None:
-        self._vis.close()
 
 
 def without_steady_sources(

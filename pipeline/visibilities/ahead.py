@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-import numpy as np
-from astropy.coordinates import SkyCoord
-from numpy.typing import NDArray
-
 from pipeline.stages import IDLE, Stages
-from pipeline.visibilities.block import VisBlock, VisReader
+from pipeline.visibilities.block import VisBlock, VisReader, VisWrapper
 
 
-class AheadReader:
+class AheadReader(VisWrapper):
     """A recording of visibilities of which a thread reads the next block in advance.
 
     The next is as long as the last. One block waits at a time; one that is not asked for is
@@ -26,7 +22,8 @@ class AheadReader:
     """
 
     def __init__(self, vis: VisReader, stages: Stages) -> None:
-        self._vis, self._stages, self.header = vis, stages, vis.header
+        super().__init__(vis)
+        self._stages = stages
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="visibilities")
         self._next: tuple[tuple[int, int], Future[VisBlock]] | None = None
 
@@ -47,16 +44,6 @@ class AheadReader:
         with self._stages("read"):
             return self._vis.read(start, stop)
 
-    def uvw(
-        self, start: int, stop: int, centre: SkyCoord
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """As of the recording."""
-        return self._vis.uvw(start, stop, centre)
-
-    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
-        """As of the recording."""
-        return self._vis.pointing(start, stop, centre)
-
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-        self._vis.close()
+        super().close()

@@ -118,3 +118,33 @@ class VisReader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class VisWrapper:
+    """A recording of visibilities that is another one in all but what is overridden.
+
+    Parameters
+    ----------
+    vis : VisReader
+        Closed with this reader.
+    """
+
+    def __init__(self, vis: VisReader) -> None:
+        self._vis, self.header = vis, vis.header
+
+    def read(self, start: int, stop: int) -> VisBlock:
+        """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        return self._vis.read(start, stop)
+
+    def uvw(
+        self, start: int, stop: int, centre: SkyCoord
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Baselines as seen from a direction, and the path to it."""
+        return self._vis.uvw(start, stop, centre)
+
+    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
+        """Where the dishes look, (time, 3)."""
+        return self._vis.pointing(start, stop, centre)
+
+    def close(self) -> None:
+        self._vis.close()

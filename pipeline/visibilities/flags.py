@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from pipeline.config import ConfigProblem
 from pipeline.errors import InputError
 from pipeline.stages import Stages
-from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
+from pipeline.visibilities.block import VisBlock, VisHeader, VisReader, VisWrapper
 
 Flagger = Callable[[VisHeader, VisBlock], NDArray[np.bool_]]
 """What of a block is bad, broadcast against (time, baseline, channel)."""
@@ -67,7 +66,7 @@ def known_flags(header: VisHeader, settings: FlagSettings) -> NDArray[np.bool_]:
     return of_baseline.reshape(1, -1, 1) | of_channel
 
 
-class FlaggedReader:
+class FlaggedReader(VisWrapper):
     """A recording of visibilities of which some have no weight.
 
     Parameters
@@ -82,8 +81,8 @@ class FlaggedReader:
     def __init__(
         self, vis: VisReader, flaggers: Sequence[Flagger], stages: Stages | None = None
     ) -> None:
-        self._vis, self._flaggers, self._stages = vis, tuple(flaggers), stages or Stages()
-        self.header = vis.header
+        super().__init__(vis)
+        self._flaggers, self._stages = tuple(flaggers), stages or Stages()
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
@@ -93,16 +92,3 @@ class FlaggedReader:
             for flagger in self._flaggers:
                 weights = np.where(flagger(self.header, block), np.float32(0), weights)
             return replace(block, weights=weights)
-
-    def uvw(
-        self, start: int, stop: int, centre: SkyCoord
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """As of the recording."""
-        return self._vis.uvw(start, stop, centre)
-
-    def pointing(self, start: int, stop: int, centre: SkyCoord) -> NDArray[np.float64]:
-        """As of the recording."""
-        return self._vis.pointing(start, stop, centre)
-
-    def close(self) -> None:
-        self._vis.close()
