@@ -324,12 +324,15 @@ def _join_sidelobes(
     highest = max(rules.sidelobe_level, levels.max())
     brightest = highest * points.snr + rules.noise * levels.any()
     bright = np.flatnonzero(brightest > faintest)
+    of_psf_least = max(faintest - rules.noise, 1e-3)
     bright = bright[np.argsort(-points.snr[bright], kind="stable")][: _most_leaders(points, rules)]
     for i, stretches in zip(bright.tolist(), index.near(points[bright]), strict=True):
         if owner[i] != i:
             continue
-        limit = brightest[i]
-        reach = (limit / faintest) ** 2  # widths further off than this hold too little
+        limit, snr = brightest[i], points.snr[i]
+        # Widths further off than this hold too little.
+        shares = rules.sidelobe_level * snr / faintest, levels.max() * snr / of_psf_least
+        reach = max(shares) ** 2
         for part in stretches:
             if not 0.5 / reach < points.width[part.start] / points.width[i] < 2.0 * reach:
                 continue

@@ -330,7 +330,8 @@ def _candidates(
             of_peak = math.exp(-4 * math.log(2) * (x * x + y * y) / beam_fwhm_px**2)
         values = fit.flux, fit.fluence * ms, fit.fluence_error * ms
         for column, value in zip(fluxes, values, strict=True):
-            column[i - 1] = value / of_peak
+            # Without data beside the pulse there is no fit, and those of the boxcar stay.
+            column[i - 1] = (value if math.isfinite(value) else column[i - 1]) / of_peak
     for i in range(len(best)):
         gain = reader.gain(round(float(best.centre[i])))
         if gain is None:

@@ -17,7 +17,10 @@ from pipeline.cutout_sums import Series, delays_s
 _FURTHEST = 0.75
 """An edge is at most so many widths of the boxcar, of two samples at least, from its edge."""
 
-_STEPS = 7
+_STEPS, _STARTS = 7, 4
+"""Places of an edge that are tried, and from how many of the best the fit begins."""
+
+_FORBIDDEN = 1e30
 _SIMPLEX = {"xatol": 1e-3, "fatol": 1e-4, "maxfev": 300}
 
 
@@ -68,9 +71,12 @@ def fit_top_hat(
     Returns
     -------
     TopHat
-        Of NaN where there are no data.
+        Its flux and fluence are NaN where there are no data, or none beside the pulse.
     """
     window = series.window
+    if not series.baseline_weight:
+        nothing = math.nan, math.nan, math.nan
+        return TopHat(float(detection.start), float(detection.width), detection.dm, *nothing)
     unit = max(detection.width, 2)
     reach = unit * _FURTHEST + window.decimation
     sweep = delays_s(header.freq_mhz, detection.dm + dm_step) / header.tsamp_s
@@ -80,11 +86,14 @@ def fit_top_hat(
     signal, weight = series.signal[bins], series.weight[bins]
     begins = window.start + window.decimation * np.arange(window.n_bins)[bins, None]
 
+    # The last bin may be shorter.
+    ends = np.minimum(begins + window.decimation, window.stop)
+
     def share(start: float, width: float, dm: float) -> NDArray[np.floating]:
         """How much of each bin the pulse fills, (bin, channel)."""
         low = start + delays_s(header.freq_mhz, dm) / header.tsamp_s
-        high = np.minimum(begins + window.decimation, low + width)
-        return np.maximum(high - np.maximum(begins, low), 0) / window.decimation
+        high = np.minimum(ends, low + width)
+        return np.maximum(high - np.maximum(begins, low), 0) / (ends - begins)
 
     def sums(start: float, width: float, dm: float) -> tuple[float, float]:
         of = share(start, width, dm)
@@ -97,8 +106,9 @@ def fit_top_hat(
     def loss(x: NDArray[np.floating]) -> float:
         off = np.abs(x) > [_FURTHEST, _FURTHEST, 1]
         start, width, dm = place(x)
-        if off.any() or dm < 0:
-            return math.inf
+        outside = start < window.start or start + width > window.stop
+        if off.any() or dm < 0 or outside:
+            return _FORBIDDEN
         return -snr(start, width, dm)
 
     def place(x: NDArray[np.floating]) -> tuple[float, float, float]:
@@ -110,16 +120,21 @@ def fit_top_hat(
     edges = np.linspace(-0.6, 0.6, _STEPS)
     dms = (-0.8, -0.4, 0.0, 0.4, 0.8) if dm_step > 0 else (0.0,)
     tried = [np.array(x) for x in itertools.product(edges, edges, dms)]
-    best = min(tried, key=loss)
     step = np.diag([0.1, 0.1, 0.2 if dm_step > 0 else 0.0])
-    simplex = np.vstack([best, best + step])
-    fit = minimize(
-        loss, best, method="Nelder-Mead", options={"initial_simplex": simplex, **_SIMPLEX}
-    )
+    fits = [
+        minimize(
+            loss,
+            near,
+            method="Nelder-Mead",
+            options={"initial_simplex": np.vstack([near, near + step]), **_SIMPLEX},
+        )
+        for near in sorted(tried, key=loss)[:_STARTS]
+    ]
+    fit = min(fits, key=lambda fit: fit.fun)
     start, width, dm = place(fit.x)
     flux, power = sums(start, width, dm)
-    if power <= 0:
+    if power <= 0 or fit.fun >= _FORBIDDEN:
         return TopHat(start, width, dm, math.nan, math.nan, math.nan)
-    variance = 1 / power + 1 / series.baseline_weight if series.baseline_weight else math.nan
+    variance = 1 / power + 1 / series.baseline_weight
     error = width * math.sqrt(variance)
     return TopHat(*map(float, (start, width, dm, flux / power, flux / power * width, error)))

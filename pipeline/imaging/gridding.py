@@ -112,7 +112,9 @@ class Gridder:
         return np.asarray(correction * powers, np.float32)
 
 
-def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> Gridder:
+def make_gridder(
+    grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3, most_cells: int = 0
+) -> Gridder:
     """Prepare the imaging of baselines no longer than those given.
 
     Parameters
@@ -123,6 +125,9 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
     error : float
         Largest error relative to the peak of a source, in the inner three quarters of the
         field; in its last pixels it may be three times as large.
+    most_cells : int
+        The grid of a small image may have so many cells along an axis where its pixels are
+        nearly too large.
 
     Raises
     ------
@@ -130,17 +135,21 @@ def make_gridder(grid: Grid, uvw: NDArray[np.floating], error: float = 1e-3) -> 
         If the pixels are too large for the array, or the field too large for its w.
     """
     kernel = kernel_for(error)
-    cells = _size(grid.shape[0], kernel), _size(grid.shape[1], kernel)
     longest = np.abs(uvw).reshape(-1, 3).max(axis=0, initial=0.0)
     l, m, n0 = _middle(grid)
     reach = longest[:2] + longest[2] * np.abs([l, m]) / n0
-    for axis, (length, n) in enumerate(zip(reach, cells[::-1], strict=True)):
-        finest = (0.5 - (kernel.support / 2 + 1) / n) / max(length, 1e-30)
+    spare, sizes = kernel.support / 2 + 1, []
+    for axis, (length, n_pixels) in enumerate(zip(reach, grid.shape[::-1], strict=True)):
+        usual = _size(n_pixels, kernel)
+        finest = (0.5 - spare / max(usual, most_cells)) / max(length, 1e-30)
+        least = spare / max(0.5 - grid.pixel_rad * length, 1e-30)
+        sizes.append(max(usual, 2 * math.ceil(min(least, max(usual, most_cells)) / 2)))
         if grid.pixel_rad > finest:
             raise ValueError(
                 f"pixel: {_arcsec(grid.pixel_rad)} is too coarse for baselines of {length:.0f} "
                 f"wavelengths along {'uv'[axis]}; at most {_arcsec(finest)}, or limit the baselines"
             )
+    cells = sizes[1], sizes[0]
     height = _above_tangent(grid)
     if np.isnan(height).any():
         raise ValueError(f"shape: {grid.shape} pixels reach beyond the horizon; take fewer")

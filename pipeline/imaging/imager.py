@@ -88,8 +88,7 @@ def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _
     in_group = -(-members // -(-members // in_group))
     count = _grouped(np.ones(n_fine), members, in_group).sum(-1)
     total = _grouped(freq_mhz * 1e6, members, in_group).sum(-1)
-    first = _grouped(freq_mhz * 1e6, members, in_group)[..., 0]
-    mean = np.where(count > 0, total / np.maximum(count, 1), first)
+    mean = total / np.maximum(count, 1)
     number = np.arange(n_fine)
     own = mean[number // members, number % members // in_group]
     relative = (freq_mhz * 1e6 / own - 1).astype(np.float32)
@@ -169,6 +168,7 @@ class ImagedReader(BaseReader):
     """
 
     stage = "image"
+    _owns = True
 
     def __init__(
         self,
@@ -221,9 +221,9 @@ class ImagedReader(BaseReader):
         self._last: _Made | None = None
         # The middle of the recording may be missing.
         uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
-        full = (weights * self._averaging.count[..., None]).sum((1, 2))
+        full = ((weights * self._averaging.count[..., None]).astype(np.float32)).sum((1, 2))
         self._full = np.maximum(full, 1e-30).astype(np.float32)
-        psf = self._psf(uvw, weights)
+        psf = self._psf(uvw, weights * self._averaging.count[..., None].astype(np.float32))
         self.header = StreamHeader(
             source=where,
             freq_mhz=self._averaging.centre_mhz,
@@ -286,9 +286,11 @@ class ImagedReader(BaseReader):
         It reads through this reader, which closes the recording.
         """
         part = copy(self)
-        part._last = None
+        part._last, part._owns = None, False
         part._grid = self._grid.cut(rows, columns)
-        part._gridder = make_gridder(part._grid, self._longest, self._error)
+        # A slope in w takes the baselines a little further out than in the whole.
+        most = 2 * max(self._gridder.cells)
+        part._gridder = make_gridder(part._grid, self._longest, self._error, most)
         part.header = cropped_header(self.header, rows, columns)
         return part
 
@@ -313,7 +315,8 @@ class ImagedReader(BaseReader):
         return self._gridder.n_terms
 
     def close(self) -> None:
-        self._vis.close()
+        if self._owns:
+            self._vis.close()
 
     def _geometry(self, uvw_m: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
         """Baselines in wavelengths and their weights, (image channel, group, baseline, ...)."""

@@ -396,8 +396,9 @@ def _peaks(image: NDArray[np.floating], fwhm_px: float, limit: float) -> list[tu
     """Places (x, y) of peaks, the brightest first."""
     noise = 1.4826 * np.median(np.abs(image - np.median(image)))
     reach = 2 * int(np.ceil(fwhm_px)) + 1
-    least = max(_SIGNIFICANCE * noise, limit * image.max())
-    peaks = (image == maximum_filter(image, reach)) & (image > least)
+    # The brightest is no sidelobe, however high those are of few antennas.
+    least = max(_SIGNIFICANCE * noise, min(limit, 1) * image.max())
+    peaks = (image == maximum_filter(image, reach)) & (image >= least)
     rows, columns = np.nonzero(peaks)
     order = np.argsort(image[rows, columns])[::-1]
     return [(float(columns[i]), float(rows[i])) for i in order]

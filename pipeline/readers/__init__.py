@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import h5py
+import numpy as np
 
 from pipeline.block import Reader
 from pipeline.errors import InputError
@@ -104,12 +105,12 @@ def _imaged(
     from pipeline.visibilities.ahead import AheadReader
     from pipeline.visibilities.flags import FlaggedReader, FlagSettings, known_flags
 
-    settings, stages = imaging or ImagingSettings(), Stages()
+    settings, stages, unused = imaging or ImagingSettings(), Stages(), None
     if settings.flags != FlagSettings():
         bad = known_flags(vis.header, settings.flags)
-        flaggers = [lambda *_: bad, *flaggers]
+        flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))
     if flaggers:
-        vis = FlaggedReader(vis, flaggers, stages)
+        vis = FlaggedReader(vis, flaggers, stages, unused)
     if max_sources:
         with stages(STEADY_SOURCES):
             vis = without_steady_sources(vis, settings, max_sources, stages)

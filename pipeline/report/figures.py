@@ -198,12 +198,13 @@ def _light_curve(axes: Axes, row: Row, cutout: Cutout, header: StreamHeader) -> 
     # Edges count from the beginning of a sample, the time axis from the centre of one.
     low = (fit.start - 0.5 - cutout.detection.centre) * header.tsamp_s
     high = low + fit.width * header.tsamp_s
+    level = fit.flux if np.isfinite(fit.flux) else 0.0
     axes.add_patch(
-        Rectangle((low * factor, 0), (high - low) * factor, fit.flux, color=SOFT, alpha=0.75, lw=0)
+        Rectangle((low * factor, 0), (high - low) * factor, level, color=SOFT, alpha=0.75, lw=0)
     )
     axes.plot(
         np.array([first, low, low, high, high, last]) * factor,
-        [0, 0, fit.flux, fit.flux, 0, 0],
+        [0, 0, level, level, 0, 0],
         color=ACCENT,
         lw=1.2,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from numpy.typing import NDArray
 
 from pipeline.config import ConfigProblem
@@ -76,13 +77,27 @@ class FlaggedReader(VisWrapper):
     flaggers : sequence of callable
         Each looks at every block as it was recorded.
     stages : Stages, optional
+    unused : (baseline,) bool, optional
+        Baselines that images need not know of: it is as if they had not been recorded.
     """
 
     def __init__(
-        self, vis: VisReader, flaggers: Sequence[Flagger], stages: Stages | None = None
+        self,
+        vis: VisReader,
+        flaggers: Sequence[Flagger],
+        stages: Stages | None = None,
+        unused: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(vis)
         self._flaggers, self._stages = tuple(flaggers), stages or Stages()
+        self._unused = np.zeros(len(vis.header.baselines), bool) if unused is None else unused
+
+    def uvw(
+        self, start: int, stop: int, centre: SkyCoord
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """As of the recording; NaN for baselines that are not used."""
+        uvw, path = self._vis.uvw(start, stop, centre)
+        return np.where(self._unused[:, None], np.nan, uvw), path
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""

@@ -174,6 +174,13 @@ def test_sidelobes_are_those_of_the_psf(dy, dx, snr, is_sidelobe):
     assert groups.tolist() == ([0, 0] if is_sidelobe else [0, 1])
 
 
+@pytest.mark.parametrize(("width", "snr", "of_lead"), [(1, 7.3, 60.0), (1024, 7.1, 60.0)])
+def test_sidelobes_are_found_in_boxcars_of_all_widths(width, snr, of_lead):
+    lead = (1000, 64 if width == 1 else 16, 0.0, 87, 87, of_lead)
+    rows = [lead, (1008 if width == 1 else 500, width, 0.0, 87, 104, snr)]
+    assert groups_of(rows, _with_grating_lobes()).tolist() == [0, 0]
+
+
 def test_the_sidelobe_level_is_a_parameter():
     rows = [(1000, 2, 200.0, 90, 90, 40.0), (1000, 2, 200.0, 20, 20, 9.0)]
     assert groups_of(rows).tolist() == [0, 0]

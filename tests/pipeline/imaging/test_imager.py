@@ -78,8 +78,10 @@ def test_a_source_is_in_its_pixel_with_its_flux():
     assert l == pytest.approx(2e-3, abs=pixel)
 
 
-def test_the_psf_is_the_image_of_a_source_in_the_centre():
-    reader = ImagedReader(Sky(place=(0.0, 0.0)), ImagingSettings(size=64))
+@pytest.mark.parametrize("n_channels", [8, 17, 30])
+def test_the_psf_is_the_image_of_a_source_in_the_centre(n_channels):
+    sky = Sky(place=(0.0, 0.0), n_channels=n_channels)
+    reader = ImagedReader(sky, ImagingSettings(size=64))
     block, psf = reader.read(10, 11), reader.header.psf
     assert psf.shape == (127, 127)
     assert brightest(psf) == (63, 63)
@@ -109,6 +111,25 @@ def test_some_pixels_are_those_of_the_whole(scheme):
     np.testing.assert_array_equal(block.weights, whole.weights)
     there, here = reader.header.wcs.pixel_to_world(2, 110), part.header.wcs.pixel_to_world(0, 0)
     assert there.separation(here).arcsec < 1e-6
+
+
+def test_what_the_whole_accepts_a_part_accepts():
+    """Pixels of 0.47 fringes, where a small grid of its usual size would be too coarse."""
+    longest = Sky().header.freq_mhz.max() * 1e6 / LIGHT_M_S
+    uvw = Sky().uvw(0, 20, CENTRE)[0]
+    pixel = np.degrees(0.47 / (np.linalg.norm(uvw, axis=-1).max() * longest)) * 3600
+    with ImagedReader(Sky(), ImagingSettings(size=150, pixel_arcsec=pixel)) as reader:
+        whole, pixels = reader.read(3, 5), (slice(60, 93), slice(110, 143))
+        part = reader.cropped(*pixels)
+        assert np.abs(part.read(3, 5).data - whole.data[..., *pixels]).max() < 4e-3
+
+
+def test_a_part_leaves_the_recording_open():
+    sky = Sky()
+    with ImagedReader(sky, ImagingSettings(size=32)) as reader:
+        reader.cropped(slice(0, 9), slice(0, 9)).close()
+        assert not sky.closed
+    assert sky.closed
 
 
 def test_gaps_have_no_weight():

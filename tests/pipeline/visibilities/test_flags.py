@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.time import Time
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.config import ConfigProblem
 from pipeline.errors import InputError
@@ -56,6 +58,17 @@ def test_baselines_of_an_antenna_and_channels_of_a_range_have_no_weight():
     np.testing.assert_array_equal(weights, expected)
 
 
+def test_baselines_that_are_not_used_have_no_length():
+    class Long(Counting):
+        def uvw(self, start, stop, centre):
+            return np.ones((stop - start, 3, 3)), np.ones((stop - start, 3))
+
+    unused = np.array([True, False, True])
+    uvw, path = FlaggedReader(Long(), [], unused=unused).uvw(0, 2, None)
+    assert np.isnan(uvw).all(axis=(0, 2)).tolist() == [True, False, True]
+    assert path.all()
+
+
 def test_hooks_see_the_block_as_recorded_and_add_up():
     def second(header, block):
         return block.data.real == 7
@@ -71,7 +84,7 @@ def test_hooks_see_the_block_as_recorded_and_add_up():
 
 
 @pytest.mark.parametrize(
-    ("settings", "says"),
+    ("flags", "says"),
     [
         (FlagSettings(antennas=(4,)), r"vis: flags\.antennas: 4 is not there"),
         (FlagSettings(freq_mhz=((10.0, 20.0),)), r"flags\.freq_mhz: no channel .* 10 to 20 MHz"),
@@ -80,9 +93,9 @@ def test_hooks_see_the_block_as_recorded_and_add_up():
         (FlagSettings(freq_mhz=((1000.0, 2000.0),)), "flags: leave nothing"),
     ],
 )
-def test_what_cannot_be_flagged_is_said(settings, says):
+def test_what_cannot_be_flagged_is_said(flags, says):
     with pytest.raises(InputError, match=says):
-        known_flags(Counting().header, settings)
+        known_flags(Counting().header, flags)
 
 
 def test_a_range_that_ends_before_it_begins_is_no_range():
@@ -102,9 +115,39 @@ def test_the_next_block_is_read_in_advance_by_another_thread():
     assert vis.closed
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=6, max_size=6))
+def test_blocks_of_any_lengths_are_read_once(lengths):
+    vis = Counting(2000)
+    reader, start = AheadReader(vis, Stages()), 0
+    for length in 8 * lengths:
+        block = reader.read(start, start + length)
+        assert block.data[:, 0, 0].real.tolist() == list(range(start, start + length))
+        start += length
+    reader.close()
+    ends = np.array(vis.asked)
+    assert (ends[1:, 0] == ends[:-1, 1]).all()
+    assert ends[-1, 1] >= start
+
+
+def test_what_follows_is_read_before_it_is_asked_for():
+    begun = threading.Event()
+
+    class Telling(Counting):
+        def read(self, start, stop):
+            if start == 5:
+                begun.set()
+            return super().read(start, stop)
+
+    reader = AheadReader(Telling(), Stages())
+    reader.read(0, 5)
+    assert begun.wait(10)
+    reader.close()
+
+
 def test_blocks_out_of_order_are_those_asked_for():
     reader = AheadReader(Counting(), Stages())
-    for start, stop in [(10, 20), (0, 5), (5, 10), (10, 20), (45, 99), (3, 4)]:
+    for start, stop in [(10, 20), (0, 5), (5, 10), (7, 9), (10, 20), (45, 99), (50, 60), (3, 4)]:
         block = reader.read(start, stop)
         assert block.data[:, 0, 0].real.tolist() == list(range(start, min(stop, 50)))
         assert block.start == start
