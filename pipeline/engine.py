@@ -59,20 +59,31 @@ class History:
 
     Attributes
     ----------
-    sample : list of int
-        Middle of each frame.
-    noise : list of float
-        Median over the pixels of the noise of one sample, all channels summed.
-    quality : list of float
-        Share of the data that had weight.
+    frames : list of (int, float, float)
+        Middle sample of each frame; median over the pixels of the noise of one sample, all
+        channels summed; share of the data that had weight. One entry, so that an interrupt
+        leaves none of them alone.
     noise_map : (y, x)
         Noise of every pixel at the end.
     """
 
-    sample: list[int] = field(default_factory=list)
-    noise: list[float] = field(default_factory=list)
-    quality: list[float] = field(default_factory=list)
+    frames: list[tuple[int, float, float]] = field(default_factory=list)
     noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def sample(self) -> NDArray[np.float64]:
+        return self._column(0)
+
+    @property
+    def noise(self) -> NDArray[np.float64]:
+        return self._column(1)
+
+    @property
+    def quality(self) -> NDArray[np.float64]:
+        return self._column(2)
+
+    def _column(self, i: int) -> NDArray[np.float64]:
+        return np.array([frame[i] for frame in self.frames], float)
 
 
 _PIECE = 16
@@ -224,9 +235,8 @@ def search_recording(
             jax.block_until_ready((state, found))
         keep(found)
         noise = _pixel_noise(plan, state)
-        history.sample.append(frame.start + frame.n_samples // 2)
-        history.noise.append(float(np.nanmedian(noise)) if np.isfinite(noise).any() else np.nan)
-        history.quality.append(frame.quality)
+        median = float(np.nanmedian(noise)) if np.isfinite(noise).any() else np.nan
+        history.frames.append((frame.start + frame.n_samples // 2, median, frame.quality))
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
         del frame

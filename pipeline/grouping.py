@@ -331,7 +331,8 @@ def _join_sidelobes(
             continue
         limit, snr = brightest[i], points.snr[i]
         # Widths further off than this hold too little.
-        shares = rules.sidelobe_level * snr / faintest, levels.max() * snr / of_psf_least
+        of_psf = rules.excess * levels.max() * snr / of_psf_least
+        shares = rules.sidelobe_level * snr / faintest, of_psf
         reach = max(shares) ** 2
         for part in stretches:
             if not 0.5 / reach < points.width[part.start] / points.width[i] < 2.0 * reach:
@@ -342,7 +343,9 @@ def _join_sidelobes(
             expected, _ = _left_over(points, i, points[near], rules.band_fraction)
             away = np.hypot(points.x[near] - points.x[i], points.y[near] - points.y[i])
             level = levels[np.minimum(np.rint(away).astype(np.int64), len(levels) - 1)]
-            of_psf = np.where(level > 0, level * expected + rules.noise, 0)
+            # The pulse may have more in a trial than its best boxcar tells, never more than there.
+            there = np.minimum(rules.excess * expected, snr)
+            of_psf = np.where(level > 0, level * there + rules.noise, 0)
             most = np.maximum(rules.sidelobe_level * expected, of_psf)
             owner[near[points.snr[near] < most]] = i
     new_head = np.empty_like(heads)

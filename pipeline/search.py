@@ -343,13 +343,13 @@ def _candidates(
 
 
 def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overview:
-    seconds = np.asarray(history.sample) * header.tsamp_s
+    seconds = history.sample * header.tsamp_s
     return Overview(
         noise_map=history.noise_map,
         noise_time_s=seconds,
-        noise=np.asarray(history.noise),
+        noise=history.noise,
         quality_time_s=seconds,
-        quality=np.asarray(history.quality),
+        quality=history.quality,
         efficiency=plan_efficiency(plan),
     )
 

@@ -67,6 +67,12 @@ class SteadySources:
         there = np.any(self.fluxes != 0, axis=(0, 1))
         return self.fluxes[:, 0, there].mean(axis=1)
 
+    def brighter_than(self, jy: float) -> SteadySources:
+        """Those with more flux than that."""
+        kept = self.mean_jy > jy
+        places = tuple(p for p, keep in zip(self.places, kept, strict=True) if keep)
+        return SteadySources(places, self.fluxes[kept])
+
     def light(self, header: VisHeader, start: int, beam: NDArray[np.floating]) -> NDArray:
         """Fluxes through the beam (source, time, channel), of samples from ``start`` on."""
         sample = np.arange(start, start + beam.shape[1])
@@ -95,11 +101,14 @@ class _Seen(NamedTuple):
     delay_s : (source, time, baseline) float32
     beam : (source, time, channel) float32
         Gain of the primary beam.
+    uv_m : (source, time, baseline, 2) float32
+        Baselines as seen from each source.
     """
 
     turn: NDArray[np.float32]
     delay_s: NDArray[np.float32]
     beam: NDArray[np.float32]
+    uv_m: NDArray[np.float32]
 
 
 class SubtractedReader(VisWrapper):
@@ -181,15 +190,26 @@ def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) ->
     assert psf is not None
     limit = _OVER_SIDELOBES * _sidelobe(psf, beam)
     for _ in range(_CYCLES if most else 0):
-        image = _mean_image(ImagedReader(SubtractedReader(vis, found), settings), stretches)
-        new = _peaks(image, beam, limit)[: most - len(found.places)]
+        left = ImagedReader(SubtractedReader(vis, found), settings)
+        image, noise = _mean_image(left, stretches)
+        new = _peaks(image, noise, beam, limit)[: most - len(found.places)]
         if not new:
             break
         wcs = imager.header.wcs
         assert wcs is not None
         sky = wcs.wcs_pix2world(np.array(new), 0)
         places = [*found.places, *(SkyCoord(*p, unit=units.deg) for p in sky)]
-        found = _fitted(vis, stretches, places, n_orders, pixel)
+        fitted = _fitted(vis, stretches, places, n_orders, pixel)
+        # Where sidelobes of several sources met there is none.
+        kept = fitted.brighter_than(_SIGNIFICANCE * noise)
+        if len(kept.places) <= len(found.places):
+            break
+        if len(kept.places) < len(fitted.places):
+            kept = _fitted(vis, stretches, list(kept.places), n_orders, pixel)
+        found = kept
+    if len(found.places) > 1:
+        # Steps of one source at a time leave those that overlap short of their places.
+        found = _fitted(vis, stretches, list(found.places), n_orders, pixel)
     return found
 
 
@@ -212,24 +232,35 @@ def _spread(header: VisHeader, at_once: int) -> NDArray[np.int64]:
 
 
 def _seen(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> _Seen:
-    band = band_of(vis.header.freq_mhz)
-    turn, delay, beam = [], [], []
-    for place in places:
-        path = np.nan_to_num(vis.uvw(start, stop, place)[1])
-        cycles, seconds = turns_at(band, path / LIGHT_M_S)
+    """Sources in some samples.
+
+    The geometry is that of the first source, and of the others relative to it: what aberration
+    and light deflection differ by across a field, a tenth of an arcsecond and the same all the
+    time, is left in their places.
+    """
+    header, band = vis.header, band_of(vis.header.freq_mhz)
+    first = sky_axes(places[0])
+    uvw, path = (np.nan_to_num(a) for a in vis.uvw(start, stop, places[0]))
+    towards = vis.pointing(start, stop, places[0])
+    in_sky = uvw @ first
+    turn, delay, beam, uv = [], [], [], []
+    for axes in map(sky_axes, places):
+        away = first @ (axes[2] - first[2])
+        cycles, seconds = turns_at(band, (path + uvw @ away) / LIGHT_M_S)
         turn.append(cycles)
         delay.append(seconds)
-        beam.append(_beam(vis, start, stop, place).astype(np.float32))
-    return _Seen(np.stack(turn), np.stack(delay), np.stack(beam))
+        uv.append(in_sky @ axes[:2].T)
+        # From where the dishes look; all directions are unit vectors about the first source.
+        chord2 = np.sum((towards - [0, 0, 1] - away) ** 2, axis=1)
+        beam.append(_beam(header, chord2))
+    parts = (np.stack(a).astype(np.float32) for a in (turn, delay, beam, uv))
+    return _Seen(*parts)
 
 
-def _beam(vis: VisReader, start: int, stop: int, place: SkyCoord) -> NDArray[np.floating]:
-    """Gain of the primary beam towards a place, (time, channel); 1 where it is not known."""
-    header = vis.header
+def _beam(header: VisHeader, chord2: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Gain of the primary beam, (time, channel), at chords (time,); 1 where it is not known."""
     if not header.dish_m:
-        return np.ones((stop - start, len(header.freq_mhz)))
-    towards = vis.pointing(start, stop, place)
-    chord2 = np.sum((towards - [0, 0, 1]) ** 2, axis=1)
+        return np.ones((len(chord2), len(header.freq_mhz)))
     return gaussian_gain(chord2[:, None], beam_fwhm(header.freq_mhz, header.dish_m))
 
 
@@ -337,13 +368,12 @@ def _fitted(
             start, stop = block.start, block.start + len(block.data)
             seen = _seen(vis, start, stop, found.places)
             light = found.light(vis.header, start, seen.beam)
-            uv = [np.nan_to_num(vis.uvw(start, stop, p)[0][..., :2]) for p in found.places]
             left = _subtract(block.data, seen.turn, seen.delay_s, light, channels)
             here = _displaced(
                 (left, block.weights),
                 (seen.turn, seen.delay_s),
                 light,
-                np.stack(uv).astype(np.float32),
+                seen.uv_m,
                 channels,
             )
             curvature, gradient = curvature + np.asarray(here[0]), gradient + np.asarray(here[1])
@@ -382,19 +412,31 @@ def _with_fluxes(
     return SteadySources(tuple(places), solved.T.reshape(len(places), n_orders, n_channels))
 
 
-def _mean_image(reader: ImagedReader, stretches: list[tuple[int, int]]) -> NDArray[np.floating]:
-    total, weight = np.zeros(reader.header.shape), 0.0
-    for start, stop in stretches:
+def _mean_image(
+    reader: ImagedReader, stretches: list[tuple[int, int]]
+) -> tuple[NDArray[np.floating], float]:
+    """Mean of stretches, and its noise: from every other stretch less those between.
+
+    Sources, and their sidelobes, are the same in both.
+    """
+    total, weight = np.zeros((2, *reader.header.shape)), np.zeros((2, 1, 1))
+    for i, (start, stop) in enumerate(stretches):
         block = reader.read(start, stop)
         weights = block.weights[..., None, None]
-        total += np.where(weights > 0, block.data * weights, 0).sum((0, 1))
-        weight += float(block.weights.sum())
-    return total / max(weight, 1e-30)
+        total[i % 2] += np.where(weights > 0, block.data * weights, 0).sum((0, 1))
+        weight[i % 2] += float(block.weights.sum())
+    mean = total.sum(0) / max(weight.sum(), 1e-30)
+    apart = mean
+    if (weight > 0).all():
+        half = np.diff(total / weight, axis=0)[0]
+        apart = half * math.sqrt(weight.prod()) / weight.sum()
+    return mean, float(1.4826 * np.median(np.abs(apart - np.median(apart))))
 
 
-def _peaks(image: NDArray[np.floating], fwhm_px: float, limit: float) -> list[tuple[float, float]]:
+def _peaks(
+    image: NDArray[np.floating], noise: float, fwhm_px: float, limit: float
+) -> list[tuple[float, float]]:
     """Places (x, y) of peaks, the brightest first."""
-    noise = 1.4826 * np.median(np.abs(image - np.median(image)))
     reach = 2 * int(np.ceil(fwhm_px)) + 1
     # The brightest is no sidelobe, however high those are of few antennas.
     least = max(_SIGNIFICANCE * noise, min(limit, 1) * image.max())

@@ -174,6 +174,13 @@ def test_sidelobes_are_those_of_the_psf(dy, dx, snr, is_sidelobe):
     assert groups.tolist() == ([0, 0] if is_sidelobe else [0, 1])
 
 
+def test_a_sidelobe_may_have_more_than_the_best_boxcar_leaves_in_its_trial():
+    """A pulse wider than the ladder's best: neighbours in width and DM see nearly as much."""
+    per_dm = delay_samples_per_dm(header())
+    rows = [(1000, 3, 253.0, 87, 87, 25.0), (1000, 4, 253.0 + 3 / per_dm, 87, 104, 15.5)]
+    assert groups_of(rows, _with_grating_lobes()).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(("width", "snr", "of_lead"), [(1, 7.3, 60.0), (1024, 7.1, 60.0)])
 def test_sidelobes_are_found_in_boxcars_of_all_widths(width, snr, of_lead):
     lead = (1000, 64 if width == 1 else 16, 0.0, 87, 87, of_lead)

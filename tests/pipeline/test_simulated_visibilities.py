@@ -254,6 +254,17 @@ def test_a_field_below_the_horizon_is_refused(tmp_path, altitude, seen):
         open_recording(made.recordings, settings)
 
 
+def test_images_are_not_written_over_their_recording(tmp_path, capsys):
+    made = simulate(quiet(20), tmp_path / "recording")
+    path = made.recordings[0]
+    before = path.read_bytes()
+    for given in (path, path.parent):
+        code = run_guarded(build(), ["image", str(given), "--out", str(path)], "slowburst")
+        assert code == 2
+        assert "--out: is a part of the recording; give another" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
 def turned(reader, centre):
     """Visibilities by baseline, the first antenna of the lower number, turned to a centre."""
     n = reader.header.n_samples

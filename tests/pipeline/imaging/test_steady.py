@@ -62,5 +62,26 @@ def test_what_is_left_is_noise_and_the_pulse(made):
     assert on.max() == pytest.approx(0.5, abs=0.1)
 
 
+def test_in_a_crowded_field_sources_are_told_from_sidelobes(tmp_path):
+    """Twelve of 1 Jy, whose sidelobes of a third each are the noise of the image."""
+    places = np.random.default_rng(3).permutation(25)[:12]
+    sources = tuple(Source(1.0, x=8.0 + 12 * (p % 5), y=8.0 + 12 * (p // 5)) for p in places)
+    config = SimulationConfig(
+        recording=Recording(duration_s=20.0, format="nsfrb", mjd0=60700.3),
+        image=Image(shape=(64, 64), pixel_arcsec=16.0),
+        array=Array(n_antennas=24, channels=1),
+        sources=sources,
+    )
+    made = simulate(config, tmp_path, seed=5)
+    found = find_steady_sources(NsfrbReader(made.recordings), SETTINGS, 32)
+    truth = Table.read(made.truth, format="ascii.ecsv")
+    there = SkyCoord(truth["ra"], truth["dec"], unit="deg")
+    nearest = [int(place.separation(there).argmin()) for place in found.places]
+    assert sorted(nearest) == list(range(12))
+    # A tenth of the beam.
+    assert max(p.separation(there).min().arcsec for p in found.places) < 5
+    assert found.mean_jy == pytest.approx(1.0, abs=0.1)
+
+
 def test_none_where_none_are_asked_for(made):
     assert find_steady_sources(NsfrbReader(made.recordings), SETTINGS, 0).places == ()
