@@ -7,7 +7,7 @@ never holds more of the file in memory than the slice that was asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 import numpy as np
@@ -64,9 +64,22 @@ class StreamHeader:
     def n_channels(self) -> int:
         return len(self.freq_mhz)
 
+    def cropped(self, rows: slice, columns: slice) -> StreamHeader:
+        """The header of some of the pixels."""
+        top, bottom, left, right = pixel_bounds(rows, columns, self.shape)
+        wcs = None if self.wcs is None else self.wcs[top:bottom, left:right]
+        return replace(self, shape=(bottom - top, right - left), wcs=wcs)
+
     def time_of(self, sample: float) -> Time:
         """UTC time of the centre of a (fractional) sample number."""
         return self.start + TimeDelta(sample * self.tsamp_s, format="sec")
+
+
+def pixel_bounds(rows: slice, columns: slice, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """First row and the one after the last, first column and the one after the last."""
+    top, bottom, _ = rows.indices(shape[0])
+    left, right, _ = columns.indices(shape[1])
+    return top, bottom, left, right
 
 
 @dataclass(frozen=True)

@@ -324,16 +324,15 @@ def _join_sidelobes(
     highest = max(rules.sidelobe_level, levels.max())
     brightest = highest * points.snr + rules.noise * levels.any()
     bright = np.flatnonzero(brightest > faintest)
-    of_psf_least = max(faintest - rules.noise, 1e-3)
+    least_of_psf = max(faintest - rules.noise, 1e-3)
     bright = bright[np.argsort(-points.snr[bright], kind="stable")][: _most_leaders(points, rules)]
     for i, stretches in zip(bright.tolist(), index.near(points[bright]), strict=True):
         if owner[i] != i:
             continue
         limit, snr = brightest[i], points.snr[i]
         # Widths further off than this hold too little.
-        of_psf = rules.excess * levels.max() * snr / of_psf_least
-        shares = rules.sidelobe_level * snr / faintest, of_psf
-        reach = max(shares) ** 2
+        of_psf = rules.excess * levels.max() * snr / least_of_psf
+        reach = max(rules.sidelobe_level * snr / faintest, of_psf) ** 2
         for part in stretches:
             if not 0.5 / reach < points.width[part.start] / points.width[i] < 2.0 * reach:
                 continue
@@ -345,8 +344,8 @@ def _join_sidelobes(
             level = levels[np.minimum(np.rint(away).astype(np.int64), len(levels) - 1)]
             # The pulse may have more in a trial than its best boxcar tells, never more than there.
             there = np.minimum(rules.excess * expected, snr)
-            of_psf = np.where(level > 0, level * there + rules.noise, 0)
-            most = np.maximum(rules.sidelobe_level * expected, of_psf)
+            sidelobe = np.where(level > 0, level * there + rules.noise, 0)
+            most = np.maximum(rules.sidelobe_level * expected, sidelobe)
             owner[near[points.snr[near] < most]] = i
     new_head = np.empty_like(heads)
     new_head[index.rows] = heads[index.rows[owner]]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Self
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
 
 from cerberus.kernels.spatial import matched_filter
-from pipeline.block import Block, Reader, StreamHeader
+from pipeline.block import Reader, StreamHeader, pixel_bounds
 from pipeline.errors import InputError
-from pipeline.readers.base import CroppedReader
-from pipeline.stages import Stages
+from pipeline.readers.base import BaseReader, CroppedReader
 
 _REACH_FWHM = 1.2
 
@@ -40,49 +38,39 @@ def point_template(header: StreamHeader) -> NDArray[np.float32]:
     return psf[y - reach : y + reach + 1, x - reach : x + reach + 1]
 
 
-class MatchedReader:
+class MatchedReader(BaseReader):
     """A recording whose images went through the matched filter.
 
     Parameters
     ----------
     reader : Reader
+        Closed with this one.
     template : (ky, kx) float32
     """
+
+    stage = "filter"
 
     def __init__(self, reader: Reader, template: NDArray[np.float32]) -> None:
         self.header, self._reader, self._template = reader.header, reader, template
         self._filter = jax.jit(lambda data: matched_filter(data, template))
 
-    @property
-    def stages(self) -> Stages:
-        return self._reader.stages
-
-    def read(self, start: int, stop: int) -> Block:
+    def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         block = self._reader.read(start, stop)
-        flux = self._filter(block.data)
-        return Block(block.start, np.asarray(flux), block.weights)
+        return np.asarray(self._filter(block.data)), block.weights
 
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self._reader.gain(sample)
 
     def cropped(self, rows: slice, columns: slice) -> Reader:
         """Some of the pixels, filtered with what is around them."""
-        reach = np.array(self._template.shape) // 2
-        (top, bottom, _), (left, right, _) = (
-            s.indices(n) for s, n in zip((rows, columns), self.header.shape, strict=True)
-        )
-        above, before = min(top, reach[0]), min(left, reach[1])
-        wide = self._reader.cropped(
-            slice(top - above, bottom + reach[0]), slice(left - before, right + reach[1])
+        high, wide = np.array(self._template.shape) // 2
+        top, bottom, left, right = pixel_bounds(rows, columns, self.header.shape)
+        above, before = min(top, high), min(left, wide)
+        around = self._reader.cropped(
+            slice(top - above, bottom + high), slice(left - before, right + wide)
         )
         inner = slice(above, above + bottom - top), slice(before, before + right - left)
-        return CroppedReader(MatchedReader(wide, self._template), *inner)
+        return CroppedReader(MatchedReader(around, self._template), *inner)
 
     def close(self) -> None:
         self._reader.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()

@@ -28,6 +28,7 @@ from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
+from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
@@ -322,16 +323,16 @@ def _candidates(
         positions[i - 1] = cutout.peak_px
     candidates = build_candidates(table, labels, header, positions)
     fluxes = candidates["flux"], candidates["fluence"], candidates["fluence_error"]
+    away = np.nan_to_num(positions - np.stack([best.x, best.y], axis=1))
+    of_peak = np.ones(len(best))
+    if header.psf is not None:
+        of_peak = gaussian_gain(np.sum(away**2, axis=1), np.array(beam_fwhm_px))
     for i, cutout in cutouts.items():
         fit, ms = cutout.top_hat, header.tsamp_s * 1e3
-        of_peak = 1.0
-        if header.psf is not None:
-            x, y = cutout.peak_px[0] - best.x[i - 1], cutout.peak_px[1] - best.y[i - 1]
-            of_peak = math.exp(-4 * math.log(2) * (x * x + y * y) / beam_fwhm_px**2)
         values = fit.flux, fit.fluence * ms, fit.fluence_error * ms
         for column, value in zip(fluxes, values, strict=True):
             # Without data beside the pulse there is no fit, and those of the boxcar stay.
-            column[i - 1] = (value if math.isfinite(value) else column[i - 1]) / of_peak
+            column[i - 1] = (value if math.isfinite(value) else column[i - 1]) / of_peak[i - 1]
     for i in range(len(best)):
         gain = reader.gain(round(float(best.centre[i])))
         if gain is None:

@@ -99,17 +99,14 @@ def fit_top_hat(
         of = share(start, width, dm)
         return float(np.sum(of * signal)), float(np.sum(of * of * weight))
 
-    def snr(start: float, width: float, dm: float) -> float:
-        flux, power = sums(start, width, dm)
-        return flux / math.sqrt(power) if power > 0 else 0.0
-
     def loss(x: NDArray[np.floating]) -> float:
         off = np.abs(x) > [_FURTHEST, _FURTHEST, 1]
         start, width, dm = place(x)
         outside = start < window.start or start + width > window.stop
         if off.any() or dm < 0 or outside:
             return _FORBIDDEN
-        return -snr(start, width, dm)
+        flux, power = sums(start, width, dm)
+        return -flux / math.sqrt(power) if power > 0 else 0.0
 
     def place(x: NDArray[np.floating]) -> tuple[float, float, float]:
         """Start, width and DM of displacements of the edges in units and of the DM in steps."""

@@ -84,16 +84,21 @@ def test_outputs_are_stripped(path):
         assert cell.get("execution_count") is None
 
 
-def test_real_burst_finds_the_burst(real_burst, execute, shared_data):
-    shared_data("frb180417_askap_beam28.fil")
+def check(execute, notebook, assertions, n_pictures):
+    """Run a notebook and then assertions in its kernel: no warnings, and so many pictures."""
     from nbformat.v4 import new_code_cell
 
-    real_burst.cells.append(new_code_cell(REAL_BURST))
-    done = execute(real_burst)
+    notebook.cells.append(new_code_cell(assertions))
+    done = execute(notebook)
     outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) == 3
+    assert len(pictures) == n_pictures
     assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+
+
+def test_real_burst_finds_the_burst(real_burst, execute, shared_data):
+    shared_data("frb180417_askap_beam28.fil")
+    check(execute, real_burst, REAL_BURST, n_pictures=3)
 
 
 def test_real_burst_without_data_ends_with_one_line(real_burst, execute, monkeypatch, tmp_path):
@@ -106,11 +111,4 @@ def test_real_burst_without_data_ends_with_one_line(real_burst, execute, monkeyp
 
 
 def test_visibilities_finds_what_was_put_in(visibilities, execute):
-    from nbformat.v4 import new_code_cell
-
-    visibilities.cells.append(new_code_cell(VISIBILITIES))
-    done = execute(visibilities)
-    outputs = [output for cell in done.cells for output in cell.get("outputs", [])]
-    pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert len(pictures) == 3
-    assert not [o["text"] for o in outputs if o.get("name") == "stderr"]
+    check(execute, visibilities, VISIBILITIES, n_pictures=3)

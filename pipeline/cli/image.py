@@ -46,13 +46,11 @@ def image(
     settings = load_config(config, ImagingSettings) if config else ImagingSettings()
     given = {"size": size, "pixel_arcsec": pixel, "channels": channels}
     settings = with_options(settings, given)
-    for path in inputs:
-        # A new file in the folder of a recording is no harm.
-        if out.exists() and (
-            out.resolve() == path.resolve() or path.resolve() in out.resolve().parents
-        ):
-            remedy = "give another --out"
-            raise InputError(str(out), "--out", "is a part of the recording", remedy)
+    target = out.resolve()
+    # A new file in the folder of a recording is no harm.
+    if out.exists() and {path.resolve() for path in inputs} & {target, *target.parents}:
+        remedy = "give another --out"
+        raise InputError(str(out), "--out", "is a part of the recording", remedy)
     with open_recording(inputs, settings) as reader, progress_bar("imaging") as progress:
         if not isinstance(reader, ImagedReader):
             remedy = "give UVH5, UVFITS, a Measurement Set or files of DSA-110"

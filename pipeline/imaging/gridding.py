@@ -21,6 +21,8 @@ from jax import lax
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
+from pipeline.block import pixel_bounds
+
 from .kernel import OVERSAMPLING, Kernel, kernel_for
 from .turning import phasor
 
@@ -47,15 +49,11 @@ class Grid:
 
     def cut(self, rows: slice, columns: slice) -> Grid:
         """Some of the pixels."""
-        starts, stops, _ = zip(
-            *(s.indices(n) for s, n in zip((rows, columns), self.shape, strict=True)), strict=True
-        )
-        shape = stops[0] - starts[0], stops[1] - starts[1]
-        offset = tuple(
-            o - whole // 2 + start + n // 2
-            for o, whole, start, n in zip(self.offset, self.shape, starts, shape, strict=True)
-        )
-        return Grid(shape, self.pixel_rad, (offset[0], offset[1]))
+        (ny, nx), (y, x) = self.shape, self.offset
+        top, bottom, left, right = pixel_bounds(rows, columns, self.shape)
+        shape = bottom - top, right - left
+        offset = y - ny // 2 + top + shape[0] // 2, x - nx // 2 + left + shape[1] // 2
+        return Grid(shape, self.pixel_rad, offset)
 
     def direction_cosines(self) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Cosine l of the columns and m of the rows."""

@@ -1,9 +1,9 @@
 """A recording of visibilities as a recording of images, on a grid that is fixed on the sky.
 
-A few samples at a time share one geometry: as many as the Earth turns by so little that no
-source of the field moves by more than a thousandth of the beam. Each of them is turned to
-the centre of the field exactly, fine channels are averaged as far as the edge of the field
-allows, and what is left is one gridding of many samples.
+A few samples at a time share one geometry: as many as the Earth turns by so little that the
+middle of an edge of the field moves by no more of the beam than the error that is allowed. Each
+of them is turned to the centre of the field exactly, fine channels are averaged as far as the
+edge of the field allows, and what is left is one gridding of many samples.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.imaging.geometry import LIGHT_M_S, terrestrial_axes, zenith
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
-from pipeline.readers.base import BaseReader, cropped_header
+from pipeline.readers.base import BaseReader
 from pipeline.readers.wcs import psf_fwhm_px
 from pipeline.stages import Stages
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader
@@ -221,9 +221,9 @@ class ImagedReader(BaseReader):
         self._last: _Made | None = None
         # The middle of the recording may be missing.
         uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
-        full = ((weights * self._averaging.count[..., None]).astype(np.float32)).sum((1, 2))
-        self._full = np.maximum(full, 1e-30).astype(np.float32)
-        psf = self._psf(uvw, weights * self._averaging.count[..., None].astype(np.float32))
+        weights = (weights * self._averaging.count[..., None]).astype(np.float32)
+        self._full = np.maximum(weights.sum((1, 2)), 1e-30)
+        psf = self._psf(uvw, weights)
         self.header = StreamHeader(
             source=where,
             freq_mhz=self._averaging.centre_mhz,
@@ -291,8 +291,14 @@ class ImagedReader(BaseReader):
         # A slope in w takes the baselines a little further out than in the whole.
         most = 2 * max(self._gridder.cells)
         part._gridder = make_gridder(part._grid, self._longest, self._error, most)
-        part.header = cropped_header(self.header, rows, columns)
+        part.header = self.header.cropped(rows, columns)
         return part
+
+    def of(self, vis: VisReader) -> ImagedReader:
+        """The same images of visibilities on the same baselines, which others close."""
+        other = copy(self)
+        other._vis, other._last, other._owns = vis, None, False
+        return other
 
     @property
     def n_groups(self) -> int:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -29,6 +28,7 @@ from jax import lax
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
+from pipeline.ahead import computed_ahead
 from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.imager import ImagedReader
@@ -190,8 +190,7 @@ def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) ->
     assert psf is not None
     limit = _OVER_SIDELOBES * _sidelobe(psf, beam)
     for _ in range(_CYCLES if most else 0):
-        left = ImagedReader(SubtractedReader(vis, found), settings)
-        image, noise = _mean_image(left, stretches)
+        image, noise = _mean_image(imager.of(SubtractedReader(vis, found)), stretches)
         new = _peaks(image, noise, beam, limit)[: most - len(found.places)]
         if not new:
             break
@@ -343,12 +342,7 @@ def _displaced(
 
 def _blocks(vis: VisReader, stretches: list[tuple[int, int]]) -> Iterator[VisBlock]:
     """What is in some stretches, the next one read while the last is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(vis.read, *stretches[0])
-        for following in stretches[1:]:
-            block, waiting = waiting.result(), pool.submit(vis.read, *following)
-            yield block
-        yield waiting.result()
+    return computed_ahead(lambda stretch: vis.read(*stretch), stretches)
 
 
 def _fitted(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -94,7 +93,7 @@ class CroppedReader(BaseReader):
 
     def __init__(self, reader: Reader, rows: slice, columns: slice) -> None:
         self._reader, self._pixels = reader, (..., rows, columns)
-        self.header = cropped_header(reader.header, rows, columns)
+        self.header = reader.header.cropped(rows, columns)
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         whole = self._reader.header
@@ -113,15 +112,6 @@ class CroppedReader(BaseReader):
 
     def close(self) -> None:
         pass
-
-
-def cropped_header(header: StreamHeader, rows: slice, columns: slice) -> StreamHeader:
-    """The header of some of the pixels."""
-    (top, bottom, _), (left, right, _) = (
-        s.indices(n) for s, n in zip((rows, columns), header.shape, strict=True)
-    )
-    wcs = None if header.wcs is None else header.wcs[top:bottom, left:right]
-    return replace(header, shape=(bottom - top, right - left), wcs=wcs)
 
 
 def flag_unusable(data: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from astropy.time import Time
 from numpy.typing import NDArray
 
+from pipeline.ahead import computed_ahead
 from pipeline.block import StreamHeader
 from pipeline.config import ConfigProblem
 from pipeline.readers.wcs import psf_fwhm_px
@@ -21,7 +20,7 @@ from pipeline.simulation.sky import PointSpread, image_wcs, pixel_of
 
 _SIDEREAL_DEG_S = 360.9856 / 86400
 _N_THREADS = 2
-_AHEAD = 4
+_N_AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -162,10 +161,10 @@ class Scene:
 
     def samples(self, start: int, stop: int) -> Iterator[NDArray[np.float32]]:
         """Samples ``start`` to ``stop`` in pieces of at most ``noise.n_chunk``, in order."""
-        return computed_ahead(self.chunk, self.noise.n_chunk, start, stop)
+        return chunks_ahead(self.chunk, self.noise.n_chunk, start, stop)
 
 
-def computed_ahead(
+def chunks_ahead(
     chunk: Callable[[int], NDArray], n_chunk: int, start: int, stop: int
 ) -> Iterator[NDArray]:
     """Samples ``start`` to ``stop`` in pieces of at most ``n_chunk``, in order.
@@ -177,24 +176,12 @@ def computed_ahead(
     chunk : callable
         Samples ``n_chunk * number`` onwards, of the number it is called with.
     """
-    with ThreadPoolExecutor(_N_THREADS) as pool:
-        waiting: deque[tuple[int, Future[NDArray]]] = deque()
-        try:
-            for number in range(start // n_chunk, -(-stop // n_chunk)):
-                waiting.append((number, pool.submit(chunk, number)))
-                if len(waiting) >= _AHEAD:
-                    yield _cut(waiting.popleft(), n_chunk, start, stop)
-            while waiting:
-                yield _cut(waiting.popleft(), n_chunk, start, stop)
-        finally:
-            for _, future in waiting:
-                future.cancel()
-
-
-def _cut(item: tuple[int, Future[NDArray]], n: int, start: int, stop: int) -> NDArray:
-    number, future = item
-    first = number * n
-    return future.result()[max(start - first, 0) : stop - first]
+    numbers = range(start // n_chunk, -(-stop // n_chunk))
+    for number, piece in zip(
+        numbers, computed_ahead(chunk, numbers, _N_THREADS, _N_AHEAD), strict=True
+    ):
+        first = number * n_chunk
+        yield piece[max(start - first, 0) : stop - first]
 
 
 def _place(name: str, item: Source | Pulse, header: StreamHeader) -> tuple[float, float]:

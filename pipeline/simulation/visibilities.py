@@ -37,7 +37,7 @@ from pipeline.simulation.config import Pulse, Rfi, SimulationConfig, Source
 from pipeline.simulation.pulses import pulse_flux, sample_range, spectrum
 from pipeline.simulation.scene import (
     PlacedPulse,
-    computed_ahead,
+    chunks_ahead,
     fluence_of,
     interfering_part,
     outside_gaps,
@@ -174,7 +174,7 @@ class VisScene:
 
     def samples(self, start: int, stop: int) -> Iterator[NDArray[np.complex64]]:
         """Samples in pieces, in order: (time, baseline, channel, polarisation) complex64."""
-        return computed_ahead(self.chunk, self.n_chunk, start, stop)
+        return chunks_ahead(self.chunk, self.n_chunk, start, stop)
 
     def chunk(self, number: int) -> NDArray[np.complex64]:
         """Samples ``number * n_chunk`` onwards; baselines as of the observation, in Jy."""

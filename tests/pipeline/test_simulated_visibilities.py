@@ -13,7 +13,6 @@ from astropy import units
 from astropy.coordinates import TETE, AltAz, EarthLocation, SkyCoord
 from astropy.table import Table
 from astropy.time import Time
-from astropy.utils import iers
 
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
@@ -40,10 +39,7 @@ SITE = EarthLocation.from_geodetic(
 )
 
 
-@pytest.fixture(autouse=True)
-def offline():
-    with iers.conf.set_temp("auto_download", False):
-        yield
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from astropy import units
 from astropy.coordinates import TETE, AltAz, EarthLocation, HADec, SkyCoord
 from astropy.time import Time
-from astropy.utils import iers
 
 from pipeline.imaging.imager import ImagedReader
 from pipeline.imaging.settings import ImagingSettings
@@ -34,10 +33,7 @@ SITE = EarthLocation.from_geodetic(
 )
 
 
-@pytest.fixture(autouse=True)
-def offline():
-    with iers.conf.set_temp("auto_download", False):
-        yield
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def antennas():

@@ -40,10 +40,7 @@ SITE = EarthLocation.from_geodetic(
 )
 
 
-@pytest.fixture(autouse=True)
-def offline():
-    with iers.conf.set_temp("auto_download", False):
-        yield
+pytestmark = pytest.mark.usefixtures("offline")
 
 
 def observe(folder, order=ORDER, **settings):
