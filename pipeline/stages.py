@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 IDLE = ""
 """What a stage does while it waits for another."""
 
-
 STEADY_SOURCES = "steady sources"
 """The only stage before the first sample is searched."""
+
+Tell = Callable[..., None]
+"""``tell(done, total, note="")``, of a stage that takes its time."""
 
 
 class Stages:

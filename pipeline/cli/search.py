@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli.progress import progress_bar
+
 
 def search(
     inputs: Annotated[
@@ -56,7 +58,9 @@ def search(
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
     given["matched_filter"] = matched_filter
     settings = with_options(settings, given)
-    with open_recording(inputs, settings.imaging, settings.max_sources) as reader:
+    with progress_bar("looking for steady sources") as update:
+        reader = open_recording(inputs, settings.imaging, settings.max_sources, progress=update)
+    with reader:
         tell_notes(reader.header)
         summary = run(reader, out, settings)
     page = None
@@ -67,10 +71,10 @@ def search(
     if json_summary:
         typer.echo(json.dumps(summary))
         return
-    n = summary["n_candidates"]
+    n, seconds = summary["n_candidates"], summary["data_seconds"]
     typer.echo(
         f"{n} candidate{'' if n == 1 else 's'} above S/N {settings.threshold:g} in "
-        f"{summary['data_seconds']:.0f} s of data "
+        f"{seconds:.{0 if seconds >= 10 else 2}f} s of data "
         f"({summary['realtime_factor']:.1f} times real time, "
         f"{summary['false_alarms_expected']:.2g} false alarms expected)"
     )
@@ -105,7 +109,6 @@ def with_options(settings: Any, given: dict[str, Any]) -> Any:
 
 def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
     """Search with a progress bar."""
-    from pipeline.cli.progress import progress_bar
     from pipeline.engine import Progress
     from pipeline.search import search as search_reader
 

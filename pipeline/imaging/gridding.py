@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -26,6 +26,7 @@ from pipeline.block import pixel_bounds
 from .kernel import OVERSAMPLING, Kernel, kernel_for
 from .turning import phasor
 
+_COLUMNS = 16
 MOST_TERMS = 12
 """Terms of the power series in w, beyond which a field is too large for this array."""
 
@@ -73,41 +74,46 @@ class Grid:
             return -r2 / (1 + np.sqrt(1 - r2))
 
 
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["terms", "middle"],
+    meta_fields=["kernel", "cells", "cell_rad", "n_columns", "aside"],
+)
 @dataclass(frozen=True)
 class Gridder:
-    """What does not depend on the visibilities; a static argument of compiled functions.
+    """What does not depend on the visibilities.
 
-    Gridders of one grid and array are equal, and share what was compiled for them.
+    What is compiled for one serves all of equal sizes, wherever their pixels lie.
 
     Attributes
     ----------
-    grid : Grid
+    terms : (term, y, x) float32
+        What the image of each power of w is multiplied by.
+    middle : (3,) float32
+        Direction cosines l, m and n - 1 of pixel n // 2.
     kernel : Kernel
     cells : (my, mx)
         Size of the grid of cells.
+    cell_rad : (float, float)
+        What u and v are multiplied by to be in cells, of columns and rows.
     n_columns : int
         Columns of cells, from the middle on, that visibilities reach.
-    n_terms : int
-        Powers of w.
+    aside : bool
+        Whether the middle is not that of the projection.
     """
 
-    grid: Grid
+    terms: NDArray[np.float32] | jax.Array
+    middle: NDArray[np.float32] | jax.Array
     kernel: Kernel
     cells: tuple[int, int]
+    cell_rad: tuple[float, float]
     n_columns: int
-    n_terms: int
+    aside: bool
 
-    @cached_property
-    def terms(self) -> NDArray[np.float32]:
-        """What the image of each power of w is multiplied by, (term, y, x)."""
-        decay = [
-            self.kernel.transform((np.arange(n) - n // 2) / m)
-            for n, m in zip(self.grid.shape, self.cells, strict=True)
-        ]
-        correction = 0.5 / (decay[0][:, None] * decay[1])
-        turn = 2 * np.pi * _above_tangent(self.grid)
-        powers = [turn**j / math.factorial(j) for j in range(self.n_terms)]
-        return np.asarray(correction * powers, np.float32)
+    @property
+    def n_terms(self) -> int:
+        """Powers of w."""
+        return len(self.terms)
 
 
 def make_gridder(
@@ -144,23 +150,43 @@ def make_gridder(
         sizes.append(max(usual, 2 * math.ceil(min(least, max(usual, most_cells)) / 2)))
         if grid.pixel_rad > finest:
             raise ValueError(
-                f"pixel: {_arcsec(grid.pixel_rad)} is too coarse for baselines of {length:.0f} "
-                f"wavelengths along {'uv'[axis]}; at most {_arcsec(finest)}, or limit the baselines"
+                f"pixel_arcsec: {_arcsec(grid.pixel_rad)} is too coarse for baselines of "
+                f"{length:.0f} wavelengths along {'uv'[axis]}; at most {_arcsec(finest)}, or "
+                "limit the baselines"
             )
     cells = sizes[1], sizes[0]
     height = _above_tangent(grid)
     if np.isnan(height).any():
-        raise ValueError(f"shape: {grid.shape} pixels reach beyond the horizon; take fewer")
+        raise ValueError(f"size: {grid.shape} pixels reach beyond the horizon; take fewer")
     phase = 2 * np.pi * longest[2] * np.abs(height).max()
     left = (phase**j / math.factorial(j) for j in range(1, MOST_TERMS + 1))
     n_terms = next((j for j, size in enumerate(left, 1) if size <= error / 2), None)
     if n_terms is None:
         raise ValueError(
-            f"shape: the w-term turns the phase at the edge of the field by {phase:.1f} rad; "
+            f"size: the w-term turns the phase at the edge of the field by {phase:.1f} rad; "
             "take a smaller field, or limit the baselines"
         )
     reached = math.ceil(reach[0] * cells[1] * grid.pixel_rad + kernel.support / 2) + 1
-    return Gridder(grid, kernel, cells, min(reached, cells[1] // 2 + 1), n_terms)
+    aside = grid.offset != (0, 0)
+    if aside:
+        # Images anywhere in a field share what is compiled.
+        reached = -(-reached // _COLUMNS) * _COLUMNS
+    decay = [
+        kernel.transform((np.arange(n) - n // 2) / m)
+        for n, m in zip(grid.shape, cells, strict=True)
+    ]
+    correction = 0.5 / (decay[0][:, None] * decay[1])
+    turn = 2 * np.pi * height
+    terms = [correction * turn**j / math.factorial(j) for j in range(n_terms)]
+    return Gridder(
+        terms=np.asarray(terms, np.float32),
+        middle=np.array([l, m, n0 - 1], np.float32),
+        kernel=kernel,
+        cells=cells,
+        cell_rad=(-cells[1] * grid.pixel_rad, cells[0] * grid.pixel_rad),
+        n_columns=min(reached, cells[1] // 2 + 1),
+        aside=aside,
+    )
 
 
 def _middle(grid: Grid) -> tuple[float, float, float]:
@@ -196,9 +222,9 @@ class _Taps(NamedTuple):
 
 
 def _cells(gridder: Gridder, u: jax.Array, v: jax.Array) -> _Taps:
-    my, mx = gridder.cells
-    column, over_columns = gridder.kernel.taps(-u * (mx * gridder.grid.pixel_rad))
-    row, over_rows = gridder.kernel.taps(v * (my * gridder.grid.pixel_rad))
+    x, y = gridder.cell_rad
+    column, over_columns = gridder.kernel.taps(u * x)
+    row, over_rows = gridder.kernel.taps(v * y)
     return _Taps(column, row, over_columns, over_rows)
 
 
@@ -222,7 +248,7 @@ def _spread(gridder: Gridder, taps: _Taps, values: jax.Array) -> jax.Array:
 
 def _transformed(gridder: Gridder, half: jax.Array) -> jax.Array:
     """Images (time, y, x) of cells (time, column, row), cut to their pixels between the axes."""
-    (ny, nx), n_cells = gridder.grid.shape, gridder.cells[1]
+    (_, ny, nx), n_cells = gridder.terms.shape, gridder.cells[1]
     columns = _around_zero(jnp.fft.ifft(half, axis=2, norm="forward"), ny)
     rows = jnp.fft.irfft(columns.transpose(0, 2, 1), n=n_cells, axis=2, norm="forward")
     return _around_zero(rows, nx)
@@ -234,7 +260,7 @@ def _around_zero(a: jax.Array, n: int) -> jax.Array:
     return jnp.concatenate([a[..., a.shape[-1] - before :], a[..., : n - before]], axis=-1)
 
 
-@partial(jax.jit, static_argnums=0)
+@jax.jit
 def dirty_images(
     gridder: Gridder, uvw: jax.Array, vis: jax.Array, weights: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -256,17 +282,17 @@ def dirty_images(
     total : (time, channel) float32
         Sum of weights.
     """
-    l, m, n = _middle(gridder.grid)
+    l, m, below = gridder.middle
 
     def channel(args: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         uvw, vis, weights = args
         total = jnp.sum(weights, 0)
         weighted = jnp.where(weights > 0, vis * weights, 0)
-        if gridder.grid.offset != (0, 0):
-            cycles = uvw[:, 0] * l + uvw[:, 1] * m + uvw[:, 2] * (n - 1)
+        if gridder.aside:
+            cycles = uvw[:, 0] * l + uvw[:, 1] * m + uvw[:, 2] * below
             weighted = weighted * phasor(cycles)[:, None]
             # What w adds near the middle is a slope, which u and v have as well.
-            uvw = uvw.at[:, :2].add(uvw[:, 2:] * (-jnp.array([l, m]) / n))
+            uvw = uvw.at[:, :2].add(uvw[:, 2:] * (-gridder.middle[:2] / (1 + below)))
         # Of each visibility and its conjugate the one of positive columns.
         turned = jnp.where(uvw[:, 0] > 0, -1, 1)[:, None]
         u, v, w = (uvw * turned).T

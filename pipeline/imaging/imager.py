@@ -86,6 +86,9 @@ def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _
     step = np.median(np.diff(freq_mhz)) if n_fine > 1 else widest_mhz
     in_group = int(np.clip(widest_mhz / max(abs(step), 1e-30), 1, members))
     in_group = -(-members // -(-members // in_group))
+    # Channels that are not evenly spaced may lie further apart.
+    while in_group > 1 and _widest(freq_mhz, members, in_group) > max(widest_mhz - abs(step), 0):
+        in_group -= 1
     count = _grouped(np.ones(n_fine), members, in_group).sum(-1)
     total = _grouped(freq_mhz * 1e6, members, in_group).sum(-1)
     mean = total / np.maximum(count, 1)
@@ -93,6 +96,17 @@ def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _
     own = mean[number // members, number % members // in_group]
     relative = (freq_mhz * 1e6 / own - 1).astype(np.float32)
     return _Averaging(members, in_group, count.astype(np.int64), mean, relative)
+
+
+def _widest(freq_mhz: NDArray[np.float64], members: int, in_group: int) -> float:
+    """Distance between the first and last channel of a group, at most."""
+    number = np.arange(len(freq_mhz))
+    group = number // members * members + number % members // in_group
+    low, high = np.full((2, group[-1] + 1), np.inf)
+    np.minimum.at(low, group, freq_mhz)
+    np.minimum.at(high, group, -freq_mhz)
+    there = np.isfinite(low)
+    return float((-high[there] - low[there]).max())
 
 
 def _grouped(a: Any, members: int, in_group: int) -> Any:
@@ -106,7 +120,7 @@ def _grouped(a: Any, members: int, in_group: int) -> Any:
     return a
 
 
-@partial(jax.jit, static_argnums=(0, 1))
+@partial(jax.jit, static_argnums=1)
 def _images(
     gridder: Gridder,
     groups: tuple[int, int],
@@ -183,11 +197,7 @@ class ImagedReader(BaseReader):
         where, freq_hz = known.source, known.freq_mhz * 1e6
         epochs = known.n_samples // 2, 0, known.n_samples - 1
         self._check_above_horizon(epochs)
-        seen = np.stack([_mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
-        used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
-        if not used.any():
-            problem = "none is as long as the weighting asks for, or none was recorded"
-            raise InputError(where, "baselines", problem, "change uv_min_m and uv_max_m")
+        seen, used = self._seen_baselines(epochs)
         longest = np.linalg.norm(seen[used], axis=-1).max() * freq_hz.max() / LIGHT_M_S
         if longest <= 0:
             raise InputError(where, "baselines", "have no length", "give an interferometer")
@@ -201,16 +211,15 @@ class ImagedReader(BaseReader):
             self._gridder = make_gridder(self._grid, self._longest, self._error)
         except ValueError as error:
             name, _, problem = str(error).partition(": ")
-            raise InputError(where, name, problem, "change the imaging settings") from error
+            raise InputError(where, f"imaging.{name}", problem, "change it") from error
+        edge = max(size // 2, 1) * pixel
+        notes = known.notes if known.unit else (*known.notes, _UNCALIBRATED)
+        notes += _outside_beam(vis, self._centre, epochs, edge)
         if settings.primary_beam and not known.dish_m:
             problem = "is not known, so neither is the primary beam"
             raise InputError(where, "dish", problem, "set imaging.primary_beam = false")
-        # A Gaussian beam smeared by a band of the relative width b keeps 1 / sqrt(1 + 0.462 x^2)
-        # of its peak at the distance of d beams, x = b d (Bridle & Schwab 1999).
         beam = 0.7 / longest
-        edge = max(size // 2, 1) * pixel
-        wide = math.sqrt((1 / (1 - settings.max_smearing) ** 2 - 1) / 0.462) * beam / edge
-        widest_mhz = wide * known.freq_mhz.min()
+        widest_mhz = _widest_share(settings.max_smearing, beam, edge) * known.freq_mhz.min()
         self._averaging = _averaging(known.freq_mhz, settings.channels, widest_mhz)
         self._band = band_of(known.freq_mhz)
         self._fwhm = (
@@ -235,8 +244,19 @@ class ImagedReader(BaseReader):
             bunit=f"{known.unit}/beam" if known.unit else "uncalibrated",
             psf=psf,
             beam_fwhm_px=psf_fwhm_px(psf),
-            notes=known.notes if known.unit else (*known.notes, _UNCALIBRATED),
+            notes=notes,
         )
+
+    def _seen_baselines(self, epochs: tuple[int, ...]) -> tuple[NDArray, NDArray]:
+        """Baselines (epoch, baseline, 3) in metres, and which of them images are made of."""
+        vis = self._vis
+        seen = np.stack([_mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
+        used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
+        if not used.any():
+            problem = "none is as long as the weighting asks for, or none was recorded"
+            remedy = "change imaging.weighting.uv_min_m and uv_max_m"
+            raise InputError(vis.header.source, "baselines", problem, remedy)
+        return seen, used
 
     def _check_above_horizon(self, epochs: tuple[int, ...]) -> None:
         known, site = self._vis.header, self._vis.header.site
@@ -252,6 +272,8 @@ class ImagedReader(BaseReader):
             altitude = math.degrees(math.asin(max(highest, -1.0)))
             problem = f"is {-altitude:.0f} degrees below the horizon"
             remedy = "change imaging.ra_deg and dec_deg, or leave them out"
+            if self._centre is known.centre:
+                remedy = "check the declination and the site of the recording"
             raise InputError(known.source, "centre of the images", problem, remedy)
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -394,12 +416,42 @@ class ImagedReader(BaseReader):
             )
         except ValueError:
             gridder = self._gridder
-        n_channels = len(uvw)
-        weights = weights.reshape(n_channels, -1, 1)
-        ones = np.ones(weights.shape, np.complex64)
-        images, _ = dirty_images(gridder, uvw.reshape(n_channels, -1, 3), ones, weights)
-        psf = np.nanmean(np.asarray(images)[0], axis=0)
-        return (psf / psf.max()).astype(np.float32)
+        psf = np.zeros(gridder.terms.shape[1:], np.float32)
+        for channel in range(len(uvw)):
+            weight = weights[channel].reshape(1, -1, 1)
+            ones = np.ones(weight.shape, np.complex64)
+            image, total = dirty_images(gridder, uvw[channel].reshape(1, -1, 3), ones, weight)
+            if total[0, 0] > 0:
+                psf += np.asarray(image)[0, 0]
+        return psf / psf.max()
+
+
+def _outside_beam(
+    vis: VisReader, centre: SkyCoord, epochs: tuple[int, ...], edge: float
+) -> tuple[str, ...]:
+    """A note, if the dishes never look at the field."""
+    if not vis.header.dish_m:
+        return ()
+    away = np.array([vis.pointing(t, t + 1, centre)[0] - [0, 0, 1] for t in epochs])
+    chord = np.linalg.norm(away, axis=1).min()
+    fwhm = beam_fwhm(vis.header.freq_mhz, vis.header.dish_m).max()
+    gain = float(gaussian_gain(np.square(max(chord - math.sqrt(2) * edge, 0)), fwhm))
+    if gain >= _LEAST_GAIN:
+        return ()
+    degrees = math.degrees(2 * math.asin(min(chord / 2, 1)))
+    return (
+        f"the field is {degrees:.3g} degrees from where the dishes look, their gain in it at "
+        f"most {gain:.1g}",
+    )
+
+
+def _widest_share(loss: float, beam: float, edge: float) -> float:
+    """Bandwidth, as a share of the frequency, that loses so much at the edge of a field.
+
+    A Gaussian beam smeared by a band of the relative width b keeps 1 / sqrt(1 + 0.462 x^2) of
+    its peak at the distance of d beams, x = b d (Bridle & Schwab 1999).
+    """
+    return math.sqrt((1 / (1 - loss) ** 2 - 1) / 0.462) * beam / edge
 
 
 def _sharing(header: VisHeader, edge: float, most: float) -> int:

@@ -61,5 +61,7 @@ class ImagingSettings:
                 raise ConfigProblem(name, f"is {value}", f"give {least:g} to {most:g}")
         if (self.ra_deg is None) != (self.dec_deg is None):
             raise ConfigProblem("ra_deg", "is given without dec_deg, or the reverse", "give both")
+        if self.ra_deg is not None and not -180 <= self.ra_deg <= 360:
+            raise ConfigProblem("ra_deg", f"is {self.ra_deg}", "give 0 to 360")
         if self.dec_deg is not None and not -90 <= self.dec_deg <= 90:
             raise ConfigProblem("dec_deg", f"is {self.dec_deg}", "give -90 to 90")

@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import erfa
@@ -34,7 +35,7 @@ from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.imager import ImagedReader
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
-from pipeline.stages import Stages
+from pipeline.stages import Stages, Tell
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader, VisWrapper
 
 _N_PLACES, _MOST_TIMES = 48, 4
@@ -150,10 +151,14 @@ class SubtractedReader(VisWrapper):
 
 
 def without_steady_sources(
-    vis: VisReader, settings: ImagingSettings, most: int, stages: Stages | None = None
+    vis: VisReader,
+    settings: ImagingSettings,
+    most: int,
+    stages: Stages | None = None,
+    progress: Tell | None = None,
 ) -> VisReader:
     """A recording without the steady sources of its field, which its notes name."""
-    sources = find_steady_sources(vis, settings, most)
+    sources = find_steady_sources(vis, settings, most, progress)
     if not sources.places:
         return vis
     unit = vis.header.unit
@@ -165,7 +170,9 @@ def without_steady_sources(
     return SubtractedReader(vis, sources, (note,), stages)
 
 
-def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) -> SteadySources:
+def find_steady_sources(
+    vis: VisReader, settings: ImagingSettings, most: int, progress: Tell | None = None
+) -> SteadySources:
     """Find the sources of the field that stand out of the mean of samples all over it.
 
     In each cycle the peaks of the mean image of what is left, those that cannot be sidelobes
@@ -178,6 +185,8 @@ def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) ->
     settings : ImagingSettings
     most : int
         Sources, the brightest first.
+    progress : callable, optional
+        Called with the stretches imaged in this cycle, their number, and what is found so far.
     """
     n_orders = _n_orders(vis.header)
     found = SteadySources((), np.zeros((0, n_orders, len(vis.header.freq_mhz))))
@@ -190,7 +199,8 @@ def find_steady_sources(vis: VisReader, settings: ImagingSettings, most: int) ->
     assert psf is not None
     limit = _OVER_SIDELOBES * _sidelobe(psf, beam)
     for _ in range(_CYCLES if most else 0):
-        image, noise = _mean_image(imager.of(SubtractedReader(vis, found)), stretches)
+        tell = partial(progress, note=f"{len(found.places)} found") if progress else None
+        image, noise = _mean_image(imager.of(SubtractedReader(vis, found)), stretches, tell)
         new = _peaks(image, noise, beam, limit)[: most - len(found.places)]
         if not new:
             break
@@ -407,7 +417,9 @@ def _with_fluxes(
 
 
 def _mean_image(
-    reader: ImagedReader, stretches: list[tuple[int, int]]
+    reader: ImagedReader,
+    stretches: list[tuple[int, int]],
+    tell: Tell | None = None,
 ) -> tuple[NDArray[np.floating], float]:
     """Mean of stretches, and its noise: from every other stretch less those between.
 
@@ -419,6 +431,8 @@ def _mean_image(
         weights = block.weights[..., None, None]
         total[i % 2] += np.where(weights > 0, block.data * weights, 0).sum((0, 1))
         weight[i % 2] += float(block.weights.sum())
+        if tell is not None:
+            tell(i + 1, len(stretches))
     mean = total.sum(0) / max(weight.sum(), 1e-30)
     apart = mean
     if (weight > 0).all():

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.block import Reader
 from pipeline.errors import InputError
 from pipeline.imaging.settings import ImagingSettings
-from pipeline.stages import STEADY_SOURCES, Stages
+from pipeline.stages import STEADY_SOURCES, Stages, Tell
 from pipeline.visibilities.nsfrb_name import parse_name
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def open_recording(
     imaging: ImagingSettings | None = None,
     max_sources: int = 0,
     flaggers: Sequence[Flagger] = (),
+    progress: Tell | None = None,
 ) -> Reader:
     """Open files as one recording.
 
@@ -53,6 +54,9 @@ def open_recording(
     flaggers : sequence of callable
         Each says what is bad of every block of visibilities, on top of ``imaging.flags``:
         see :data:`pipeline.visibilities.flags.Flagger`.
+    progress : callable, optional
+        Called with the work done, all that there is, and what it is, while steady sources
+        are looked for.
 
     Returns
     -------
@@ -81,14 +85,14 @@ def open_recording(
     if kind == "NSFRB":
         from pipeline.visibilities.nsfrb import NsfrbReader
 
-        return _imaged(NsfrbReader(same), imaging, max_sources, flaggers)
+        return _imaged(NsfrbReader(same), imaging, max_sources, flaggers, progress)
     if kind == "visibilities":
         if len(same) > 1:
             remedy = "give one, or join them with pyuvdata"
             raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
         from pipeline.visibilities.uvdata import UvdataReader
 
-        return _imaged(UvdataReader(same[0]), imaging, max_sources, flaggers)
+        return _imaged(UvdataReader(same[0]), imaging, max_sources, flaggers, progress)
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
@@ -99,6 +103,7 @@ def _imaged(
     imaging: ImagingSettings | None,
     max_sources: int,
     flaggers: Sequence[Flagger],
+    progress: Tell | None,
 ) -> Reader:
     from pipeline.imaging.imager import ImagedReader
     from pipeline.imaging.steady import without_steady_sources
@@ -106,15 +111,20 @@ def _imaged(
     from pipeline.visibilities.flags import FlaggedReader, FlagSettings, known_flags
 
     settings, stages, unused = imaging or ImagingSettings(), Stages(), None
-    if settings.flags != FlagSettings():
-        bad = known_flags(vis.header, settings.flags)
-        flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))
-    if flaggers:
-        vis = FlaggedReader(vis, flaggers, stages, unused)
-    if max_sources:
-        with stages(STEADY_SOURCES):
-            vis = without_steady_sources(vis, settings, max_sources, stages)
-    return ImagedReader(AheadReader(vis, stages), settings, stages)
+    try:
+        if settings.flags != FlagSettings():
+            bad = known_flags(vis.header, settings.flags)
+            flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))
+        if flaggers:
+            vis = FlaggedReader(vis, flaggers, stages, unused)
+        if max_sources:
+            with stages(STEADY_SOURCES):
+                vis = without_steady_sources(vis, settings, max_sources, stages, progress)
+        vis = AheadReader(vis, stages)
+        return ImagedReader(vis, settings, stages)
+    except BaseException:
+        vis.close()
+        raise
 
 
 def _join(paths: list[Path], reader: Callable[[Path], Reader]) -> Reader:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.block import StreamHeader
 from pipeline.readers.cube import FORMAT
 from pipeline.readers.wcs import wcs_text
-from pipeline.sinks.atomic import naming, part_of
+from pipeline.sinks.atomic import cannot_write, naming, part_of
 
 _CHUNK_BYTES = 1 << 20
 
@@ -75,9 +75,10 @@ class CubeWriter:
         self.n_samples = 0
         self._temporary = part_of(self.path)
         try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._disk = _WatchedFile(self._temporary)
         except OSError as error:
-            raise naming(self.path, error) from error
+            raise cannot_write(self.path, error) from error
         self._file = h5py.File(self._disk, "w")
         try:
             self._image = self._lay_out(attributes or {})
@@ -145,7 +146,7 @@ class CubeWriter:
             os.replace(self._temporary, self.path)
         except OSError as error:
             self.abort()
-            raise naming(self.path, error) from error
+            raise cannot_write(self.path, error) from error
 
     def abort(self) -> None:
         """Drop what was written."""

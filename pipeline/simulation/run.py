@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,9 @@ def _scene(config: SimulationConfig, seed: int, starts: list[int]) -> Scene | Vi
         # It needs jax, which images do not.
         from pipeline.simulation.visibilities import VisScene
 
+        if config.recording.format == "uvh5" and find_spec("pyuvdata") is None:
+            remedy = "pip install pyuvdata, or write nsfrb"
+            raise ConfigProblem("recording.format", "uvh5 needs pyuvdata", remedy)
         return VisScene(config, seed, starts)
     scene = Scene(config, seed)
     if config.recording.n_bits == 8 and not scene.sigma.mean() > 0:

@@ -13,7 +13,6 @@ import numpy as np
 from astropy.time import TimeDelta
 from numpy.typing import NDArray
 
-from pipeline.errors import InputError
 from pipeline.simulation.visibilities import VisScene
 from pipeline.sinks.atomic import naming, part_of
 from pipeline.visibilities.nsfrb_file import FileHeader
@@ -146,11 +145,8 @@ class Uvh5Writer:
 
 
 def _new_uvdata(scene: VisScene, start: int, stop: int) -> Any:
-    try:
-        from pyuvdata import Telescope, UVData
-    except ImportError as error:
-        remedy = "pip install 'slowburst[vis]'"
-        raise InputError("recording", "format", "uvh5 needs pyuvdata", remedy) from error
+    from pyuvdata import Telescope, UVData
+
     header, observation = scene.header, scene.observation
     order = np.asarray(observation.antenna_order)
     with _quiet():

@@ -89,7 +89,6 @@ class NsfrbReader:
         observation, self._told = self._observation, str(path)
         self._notes: list[str] = []
         files = self._open(paths)
-        self._dec_deg = _most_common([round(f.header.dec_deg, 6) for f in files])
         files = self._of_one_declination(files)
         self._pieces, self._starts, start = self._placed(files)
         self._note_missing()
@@ -166,6 +165,7 @@ class NsfrbReader:
     def _open(self, paths: Sequence[Path]) -> list[_Piece]:
         """All files, mapped; raises for what cannot be a sub-band of this observation."""
         files, ragged = [], []
+        broken: InputError | None = None
         per_sample = self._observation.sample_bytes
         shape = (len(self._observation.pairs), self._observation.channels, N_POLARISATIONS)
         for path in paths:
@@ -174,14 +174,15 @@ class NsfrbReader:
             try:
                 header = read_header(path)
             except InputError as error:
+                broken = broken or error
                 self._notes.append(f"{path.name} is left out: {error.problem}")
                 continue
-            if header.subband != named[0]:
-                problem = f"is {header.subband}, the name says {named[0]}"
-                raise InputError(str(path), "sub-band", problem, "rename the file")
             if header.subband >= dsa110.N_SUBBANDS:
                 problem = f"is {header.subband}, the highest is {dsa110.N_SUBBANDS - 1}"
                 raise InputError(str(path), "sub-band", problem, "remove the file")
+            if header.subband != named[0]:
+                problem = f"is {header.subband}, the name says {named[0]}"
+                raise InputError(str(path), "sub-band", problem, "rename the file")
             n_samples, rest = divmod(path.stat().st_size - header.n_bytes, per_sample)
             if rest:
                 ragged.append(path)
@@ -194,6 +195,8 @@ class NsfrbReader:
             self._raise_ragged(ragged[0])
         self._notes += [f"{path.name} ends within a sample, which is left out" for path in ragged]
         if not files:
+            if broken is not None:
+                raise broken
             raise InputError(self._where, "files", "hold no sample", "copy them again")
         if any(f.header.n_bytes != files[0].header.n_bytes for f in files):
             self._notes.append("some files have the header of 12 bytes, some that of 16")
@@ -216,6 +219,12 @@ class NsfrbReader:
         raise InputError(str(path), "size", problem, remedy)
 
     def _of_one_declination(self, files: list[_Piece]) -> list[_Piece]:
+        counts = Counter(sorted(round(f.header.dec_deg, 6) for f in files)).most_common(2)
+        self._dec_deg = counts[0][0]
+        if len(counts) > 1 and counts[0][1] == counts[1][1]:
+            problem = f"as many files are of {counts[0][0]:.4f} as of {counts[1][0]:.4f}"
+            remedy = "search those of each apart"
+            raise InputError(self._where, "declination", problem, remedy)
         kept = []
         for f in files:
             if abs(f.header.dec_deg - self._dec_deg) <= _MAX_DEC_DEG:
@@ -252,7 +261,7 @@ class NsfrbReader:
                 problem = "begins more than a day after the file before"
                 raise InputError(where, "MJD", problem, "search the files one by one")
             starts.append(start)
-            here = self._in_step(same, begin, start)
+            here = self._in_step(self._of_usual_length(same), begin, start)
             for p in here:
                 ends = [
                     q.start + q.n_samples for q in placed if q.header.subband == p.header.subband
@@ -287,17 +296,35 @@ class NsfrbReader:
                 kept.append(replace(piece, start=start + by))
         return kept
 
+    def _of_usual_length(self, same: list[_Piece]) -> list[_Piece]:
+        """Sub-bands of one number, no longer than half of them are."""
+        lengths = sorted((p.n_samples for p in same), reverse=True)
+        usual, kept = lengths[(len(lengths) - 1) // 2], []
+        for piece in same:
+            if piece.n_samples > usual:
+                self._notes.append(
+                    f"{piece.path.name} has {piece.n_samples} samples, of which the first "
+                    f"{usual} are used: most other sub-bands have no more"
+                )
+            elif piece.n_samples < usual:
+                self._notes.append(
+                    f"{piece.path.name} has {piece.n_samples} samples, others {usual}"
+                )
+            kept.append(replace(piece, vis=piece.vis[:usual]))
+        return kept
+
     def _note_missing(self) -> None:
         missing: dict[tuple[int, ...], list[str]] = {}
         for number in dict.fromkeys(p.number for p in self._pieces):
             same = [p for p in self._pieces if p.number == number]
             lost = set(range(dsa110.N_SUBBANDS)) - {p.header.subband for p in same}
             missing.setdefault(tuple(sorted(lost)), []).append(number)
-            longest = max(p.n_samples for p in same)
             for piece in same:
-                if piece.n_samples < longest:
+                some = piece.vis[[0, piece.n_samples // 2, piece.n_samples - 1]]
+                if not any(_intensity(np.ascontiguousarray(a))[1].any() for a in some):
                     self._notes.append(
-                        f"{piece.path.name} has {piece.n_samples} samples, others {longest}"
+                        f"{piece.path.name} holds no visibility in its first, middle and last "
+                        "samples"
                     )
         for lost, numbers in missing.items():
             if lost:

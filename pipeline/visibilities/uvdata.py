@@ -142,7 +142,7 @@ class UvdataReader:
         try:
             from pyuvdata import UVData
         except ImportError as error:
-            remedy = "pip install 'slowburst[vis]'"
+            remedy = "pip install pyuvdata python-casacore"
             raise InputError(self._where, "format", "needs pyuvdata", remedy) from error
         try:
             with warnings.catch_warnings():

@@ -139,12 +139,12 @@ def test_channels_have_baselines_of_their_own():
 
 
 def test_pixels_too_coarse_for_the_array_are_refused():
-    with pytest.raises(ValueError, match=r"pixel: .* is too coarse for baselines of 3000"):
+    with pytest.raises(ValueError, match=r"pixel_arcsec: .* is too coarse for baselines of 3000"):
         make_gridder(Grid((100, 100), 2e-4), np.array([[3000.0, 0, 0]]))
 
 
 def test_a_field_too_large_for_its_w_is_refused():
-    with pytest.raises(ValueError, match=r"shape: the w-term turns the phase at the edge"):
+    with pytest.raises(ValueError, match=r"size: the w-term turns the phase at the edge"):
         make_gridder(Grid((200, 200), PIXEL), np.array([[3000.0, 0, 3e5]]))
 
 

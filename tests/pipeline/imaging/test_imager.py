@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units
@@ -13,7 +15,7 @@ from pipeline.errors import InputError, NoDataError
 from pipeline.imaging.cube import write_cube
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid
-from pipeline.imaging.imager import ImagedReader, ImagingSettings, _averaging, _grouped
+from pipeline.imaging.imager import ImagedReader, ImagingSettings, _averaging, _grouped, _images
 from pipeline.imaging.weighting import Weighting
 from pipeline.positions import refine_position
 from pipeline.readers.cube import CubeReader
@@ -262,3 +264,44 @@ def test_a_cube_of_nothing_is_not_written(tmp_path):
     with pytest.raises(NoDataError, match="every sample is flagged"):
         write_cube(ImagedReader(sky, ImagingSettings(size=16)), tmp_path / "cube.h5")
     assert not list(tmp_path.iterdir())
+
+
+def test_groups_do_not_straddle_a_gap_in_frequency():
+    freq = np.r_[1400 + np.arange(6), 1450 + np.arange(6)].astype(float)
+    averaging = _averaging(freq, 1, 3.0)
+    first = np.arange(12) // averaging.in_group
+    spans = [np.ptp(freq[first == group]) for group in np.unique(first)]
+    assert max(spans) <= 2.0
+    assert averaging.count.sum() == 12
+
+
+def test_images_anywhere_in_a_field_share_what_is_compiled():
+    reader = ImagedReader(Sky(), ImagingSettings(size=150, pixel_arcsec=10))
+    images = []
+    before = None
+    for row, column in ((3, 5), (40, 90), (110, 20)):
+        part = reader.cropped(slice(row, row + 33), slice(column, column + 33))
+        images.append(part.read(0, 20).data)
+        before = before or _images._cache_size()
+    assert _images._cache_size() == before
+    whole = reader.read(0, 20).data
+    np.testing.assert_allclose(images[1], whole[..., 40:73, 90:123], atol=2e-3)
+
+
+class Dish(Sky):
+    """Looks so many radians north of the field."""
+
+    def __init__(self, away):
+        super().__init__()
+        self.header = replace(self.header, dish_m=5.0)
+        self.away = away
+
+    def pointing(self, start, stop, centre):
+        return np.tile([0.0, np.sin(self.away), np.cos(self.away)], (stop - start, 1))
+
+
+def test_a_field_where_no_dish_looks_is_told():
+    settings = ImagingSettings(size=50, pixel_arcsec=10)
+    assert not ImagedReader(Dish(0.02), settings).header.notes
+    (note,) = ImagedReader(Dish(0.2), settings).header.notes
+    assert "is 11.5 degrees from where the dishes look" in note

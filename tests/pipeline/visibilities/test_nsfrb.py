@@ -345,10 +345,46 @@ def test_a_file_without_a_sample_is_left_out(tmp_path, content, said):
 
 def test_files_without_a_sample_are_refused(tmp_path):
     observe(tmp_path)
-    for path in record(tmp_path):
-        path.write_bytes(b"")
+    paths = record(tmp_path)
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:16])
     with pytest.raises(InputError, match="files: hold no sample"):
         opened(tmp_path)
+    for path in paths:
+        path.write_bytes(b"")
+    with pytest.raises(InputError, match=r"sb00_00000\.out: header: its first 0 bytes are no MJD"):
+        opened(tmp_path)
+
+
+def test_what_one_sub_band_has_more_is_left_out(tmp_path):
+    observe(tmp_path)
+    paths = record(tmp_path)
+    with paths[6].open("ab") as file:
+        file.write(numbered(3, 6, first=8).tobytes())
+    reader = opened(tmp_path)
+    assert reader.header.n_samples == 8
+    (note,) = reader.header.notes
+    assert note.startswith("nsfrb_sb06_00000.out has 11 samples, of which the first 8 are used")
+
+
+def test_declinations_of_as_many_files_are_refused(tmp_path):
+    observe(tmp_path)
+    record(tmp_path, subbands=range(8))
+    record(tmp_path, subbands=range(8, 16), dec=DEC + 1)
+    with pytest.raises(
+        InputError, match=r"declination: as many files are of 37\.2500 as of 38\.25"
+    ):
+        opened(tmp_path)
+
+
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_a_sub_band_without_visibilities_is_told(tmp_path, value):
+    observe(tmp_path)
+    record(tmp_path)
+    write(tmp_path, 9, np.full_like(numbered(8, 9), value))
+    reader = opened(tmp_path)
+    (note,) = reader.header.notes
+    assert note.startswith("nsfrb_sb09_00000.out holds no visibility")
 
 
 def test_a_sample_that_is_cut_off_is_left_out(tmp_path):
@@ -419,6 +455,7 @@ def test_a_recording_without_an_observation_is_refused(tmp_path):
     [
         ("nsfrb_sb03_00000.out", 4, "sub-band: is 4, the name says 3"),
         ("nsfrb_sb16_00000.out", 16, "sub-band: is 16, the highest is 15"),
+        ("nsfrb_sb02_00000.out", 99, "sub-band: is 99, the highest is 15"),
     ],
 )
 def test_a_sub_band_that_cannot_be_is_refused(tmp_path, name, subband, said):
