@@ -18,7 +18,7 @@ whose batches are longer than a frame take turns: at most one of them is due in 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -210,8 +210,12 @@ def step(
 Step = Callable[[SearchState, ArrayLike, ArrayLike], tuple[SearchState, Detections]]
 
 
+@lru_cache(maxsize=1)
 def compile_step(plan: SearchPlan) -> Step:
-    """:func:`step` of one frame for aligned states, compiled before any memory is taken."""
+    """:func:`step` of one frame for aligned states, compiled before any memory is taken.
+
+    The last is kept: a plan may search many recordings.
+    """
     state = jax.eval_shape(lambda: init(plan, aligned=True))
     shape = (plan.frame, plan.n_channels, plan.n_padded)
     data = jax.ShapeDtypeStruct(shape, jnp.float32)

@@ -133,7 +133,7 @@ def group_detections(
     cells = points[best_of_cell]
     linked = _linked_cells(cells, beam)
     leader = _follow_leaders(cells, linked, beam * rules.beam_radius, rules)
-    leader = _join_sidelobes(cells, leader, _sidelobe_levels(header, rules), rules)
+    leader = _join_sidelobes(cells, leader, sidelobe_levels(header, rules), rules)
     return _rank_labels(leader, cells)[cell_of]
 
 
@@ -294,7 +294,7 @@ def _take(i: int, stretches: list[slice], pool: _Pool, radius: float, rules: Gro
         leader[near[own]] = i
 
 
-def _sidelobe_levels(header: StreamHeader, rules: GroupingRules) -> NDArray[np.float64]:
+def sidelobe_levels(header: StreamHeader, rules: GroupingRules) -> NDArray[np.float64]:
     """Largest sidelobe of the PSF at whole pixels of distance, and 0 as the last.
 
     The largest at any angle: the Earth turns sidelobes about their source.

@@ -8,13 +8,14 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from cerberus.config import SearchConfig
@@ -205,12 +206,14 @@ def search(
             interrupted = not _searched(reader, plan, log, tell, history)
             busy, searched = dict(reader.stages.seconds), time.monotonic()
             table, labels = log.detections(), log.labels()
+            best = summarise_groups(table, labels).best[: settings.max_cutouts]
+            rows = {i: int(row) for i, row in enumerate(best, start=1)}
             try:
-                cutouts = {} if interrupted else _cutouts(reader, plan, table, labels, settings)
+                cutouts = {} if interrupted else cutouts_of(reader, plan, table, rows)
             except KeyboardInterrupt:
                 cutouts, interrupted = {}, True
             beam = plan.config.beam_fwhm_px
-            candidates = _candidates(reader, table, labels, cutouts, beam)
+            candidates = candidates_of(reader, table, labels, cutouts, beam)
             overview = _overview(plan, header, history)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
@@ -291,31 +294,35 @@ def _searched(
     return True
 
 
-def _cutouts(
-    reader: Reader,
-    plan: SearchPlan,
-    table: DetectionTable,
-    labels: NDArray[np.int64],
-    settings: SearchSettings,
+def cutouts_of(
+    reader: Reader, plan: SearchPlan, table: DetectionTable, rows: Mapping[int, int]
 ) -> dict[int, Cutout]:
-    best = summarise_groups(table, labels).best[: settings.max_cutouts]
+    """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
     if plan.config.template is not None:
         reader = MatchedReader(reader, plan.config.template)
     widths = np.asarray(plan.widths)
     return {
-        i: make_cutout(reader, table.row(int(row)), plan.dm_pc_cm3, widths)
-        for i, row in enumerate(best, start=1)
+        key: make_cutout(reader, table.row(row), plan.dm_pc_cm3, widths)
+        for key, row in rows.items()
     }
 
 
-def _candidates(
+def candidates_of(
     reader: Reader,
     table: DetectionTable,
     labels: NDArray[np.int64],
-    cutouts: dict[int, Cutout],
+    cutouts: Mapping[int, Cutout],
     beam_fwhm_px: float,
-) -> Any:
-    """The table of candidates; fluxes of those with a cut-out are of what fits the pulse."""
+) -> Table:
+    """The table of candidates; fluxes of those with a cut-out are of what fits the pulse.
+
+    Parameters
+    ----------
+    cutouts : mapping
+        By the ``id`` of the candidate.
+    beam_fwhm_px : float
+        In the images that were searched.
+    """
     header = reader.header
     best = table[summarise_groups(table, labels).best]
     positions = np.full((len(best), 2), np.nan)
@@ -385,8 +392,11 @@ def _summary(
         "dropped_detections": progress.n_dropped,
         "dropped_samples": header.n_samples - progress.n_samples,
         "device": device.describe(),
-        "versions": {
-            name: importlib.metadata.version(name)
-            for name in ("slowburst", "jax", "numpy", "astropy")
-        },
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on."""
+    names = "slowburst", "jax", "numpy", "astropy"
+    return {name: importlib.metadata.version(name) for name in names}

@@ -70,7 +70,7 @@ class Scene:
     def __init__(self, config: SimulationConfig, seed: int) -> None:
         self.config, self.seed = config, seed
         band, image, recording = config.band, config.image, config.recording
-        self.points = PointSpread(config.psf, image.shape)
+        self.points = PointSpread.of(config.psf, image.shape)
         wcs = image_wcs(image)
         is_cube = recording.format == "cube"
         freq = np.linspace(band.first_mhz, band.last_mhz, band.n_channels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from astropy.io import fits
@@ -85,16 +86,29 @@ class PointSpread:
 
     Parameters
     ----------
-    psf : Psf
-        What a point looks like.
+    image : (y, x) float32
+        What a point looks like; its peak is 1.
     shape : (ny, nx)
         Size of the image.
+    fwhm_px : float, optional
+        Of the Gaussian that it is.
     """
 
-    def __init__(self, psf: Psf, shape: tuple[int, int]) -> None:
-        self.shape = shape
-        self.image = load_psf(psf)
-        self._fwhm_px = psf.fwhm_px if psf.file is None else None
+    def __init__(
+        self, image: NDArray[np.float32], shape: tuple[int, int], fwhm_px: float | None = None
+    ) -> None:
+        self.image, self.shape, self._fwhm_px = image, shape, fwhm_px
+
+    @classmethod
+    def of(cls, psf: Psf, shape: tuple[int, int]) -> Self:
+        """As a simulation is asked for.
+
+        Raises
+        ------
+        InputError
+            The PSF's file cannot be used.
+        """
+        return cls(load_psf(psf), shape, psf.fwhm_px if psf.file is None else None)
 
     def stamp(self, x: float, y: float) -> tuple[tuple[slice, slice], NDArray[np.float32]]:
         """A point of peak 1 at pixel (x, y): the slices (y, x) of the image, and its values.

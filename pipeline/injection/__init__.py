@@ -1,0 +1,1 @@
+"""Pulses that the program puts into a recording, to measure what a search finds of them."""
