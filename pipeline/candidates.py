@@ -9,7 +9,7 @@ it into times, sky positions, flux densities and fluences.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -150,6 +150,10 @@ class DetectionTable:
         return cls(**{name: np.concatenate([getattr(t, name) for t in tables]) for name in _DTYPES})
 
 
+Marks = Callable[[DetectionTable], NDArray[np.bool_]]
+"""Says something of each detection."""
+
+
 @dataclass(frozen=True)
 class Groups:
     """The best detection of each group, highest S/N first.
@@ -211,6 +215,7 @@ def build_candidates(
     labels: NDArray[np.int64],
     header: StreamHeader,
     positions: NDArray[np.float64] | None = None,
+    injected: Marks | None = None,
 ) -> Table:
     """Make the candidate table, one row a group, highest S/N first.
 
@@ -225,6 +230,8 @@ def build_candidates(
     positions : (group, 2) float, optional
         Refined (x, y) of each group in the order of the table; the pixel of the best
         detection where NaN or not given.
+    injected : callable, optional
+        Says which of some detections may be of pulses that the program put in.
 
     Returns
     -------
@@ -243,6 +250,7 @@ def build_candidates(
     ra, dec = sky_positions(header, x, y)
     width_s = best.width * header.tsamp_s
     flux = best.snr.astype(np.float64) * best.sigma
+    marked = np.zeros(n, bool) if injected is None else injected(best)
     flux_unit, fluence_unit = data_units(header.bunit)
     columns = [
         Column(np.arange(1, n + 1), "id", description="rank by S/N, from 1"),
@@ -259,7 +267,7 @@ def build_candidates(
         _column(best.sigma * width_s * 1e3, "fluence_error", fluence_unit, ".3g", "1 sigma"),
         Column(groups.count, "n_detections", description="detections in the group"),
         _column(np.full(n, np.nan), "p_real", None, ".3f", "probability of being real"),
-        Column(np.zeros(n, bool), "injected", description="put in by the program"),
+        Column(marked, "injected", description="put in by the program"),
     ]
     return Table(columns)
 

@@ -24,7 +24,7 @@ from cerberus.false_alarms import expected_false_alarms
 from cerberus.plan import SearchPlan, make_plan
 from pipeline import device
 from pipeline.block import Reader, StreamHeader
-from pipeline.candidates import DetectionTable, build_candidates, summarise_groups
+from pipeline.candidates import DetectionTable, Marks, build_candidates, summarise_groups
 from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
@@ -159,6 +159,7 @@ def search(
     out_dir: Path,
     settings: SearchSettings | None = None,
     on_progress: Callable[[Progress, int], None] | None = None,
+    injected: Marks | None = None,
 ) -> dict[str, Any]:
     """Search a recording and write everything that a user gets, but the report.
 
@@ -169,6 +170,9 @@ def search(
     settings : SearchSettings, optional
     on_progress : callable, optional
         Called with the progress and the number of candidates after every frame.
+    injected : callable, optional
+        Says which detections may be of pulses that were put into the recording: their candidates
+        are marked, also in what is written while the search runs.
 
     Returns
     -------
@@ -193,7 +197,7 @@ def search(
     plan = plan_for(header, settings)
     history, progress, interrupted = History(), Progress(), False
     _check_memory(plan)
-    log = CandidateLog(out_dir, header)
+    log = CandidateLog(out_dir, header, injected=injected)
 
     def tell(now: Progress) -> None:
         nonlocal progress
@@ -217,14 +221,11 @@ def search(
             overview = _overview(plan, header, history)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
-            summary["stages"] = {
-                name: {"seconds": s, "share": s / summary["wall_seconds"]}
-                for name, s in busy.items()
-            }
-            efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
-            summary["efficiency_mean"] = float(np.mean(efficiency))
-            summary["efficiency_worst"] = float(np.min(efficiency))
-            summary["n_candidates"] = len(candidates)
+            summary |= _shares(busy, summary["wall_seconds"]) | _efficiency(overview)
+            if injected is not None:
+                candidates["injected"] = injected(table[summarise_groups(table, labels).best])
+                summary["n_injected"] = int(np.sum(candidates["injected"]))
+            summary["n_candidates"] = len(candidates) - summary.get("n_injected", 0)
             summary["interrupted"] = interrupted
             results = SearchResults(
                 header=header,
@@ -394,6 +395,16 @@ def _summary(
         "device": device.describe(),
         "versions": versions(),
     }
+
+
+def _shares(busy: Mapping[str, float], wall_s: float) -> dict[str, Any]:
+    shares = {name: {"seconds": s, "share": s / wall_s} for name, s in busy.items()}
+    return {"stages": shares}
+
+
+def _efficiency(overview: Overview) -> dict[str, float]:
+    values = [v for k, v in overview.efficiency.items() if k != "width_s"]
+    return {"efficiency_mean": float(np.mean(values)), "efficiency_worst": float(np.min(values))}
 
 
 def versions() -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.candidates import COLUMNS
 from pipeline.config import parse_config
+from pipeline.injection.settings import InjectionSettings
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 
@@ -45,6 +46,17 @@ def test_settings_of_a_search(page):
     for name, text in documented.items():
         value = list(known[name]) if isinstance(known[name], tuple) else known[name]
         assert tomllib.loads(f"x = {text}")["x"] == value, name
+
+
+def test_settings_of_injections(repository):
+    page = (repository / "docs" / "injection.md").read_text(encoding="utf-8")
+    documented = {k.strip("`"): v for k, v in rows_of(page, "## What is put in")}
+    for f in fields(InjectionSettings):
+        value = getattr(InjectionSettings(), f.name)
+        value = list(value) if isinstance(value, tuple) else value
+        text = documented.pop(f.name)
+        assert (text == "none") if value is None else (tomllib.loads(f"x = {text}")["x"] == value)
+    assert set(documented) <= {"key of `[injection]"}
 
 
 def test_columns_of_the_candidates(page):

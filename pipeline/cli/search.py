@@ -39,6 +39,10 @@ def search(
             help="Filter images with their PSF, where noise is independent between pixels.",
         ),
     ] = None,
+    inject: Annotated[
+        Path | None,
+        typer.Option("--inject", help="TOML file of pulses to put in; theirs are marked."),
+    ] = None,
     report: Annotated[bool, typer.Option(help="Make report.html.")] = True,
     json_summary: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON.")
@@ -62,7 +66,10 @@ def search(
         reader = open_recording(inputs, settings.imaging, settings.max_sources, progress=update)
     with reader:
         tell_notes(reader.header)
-        summary = run(reader, out, settings)
+        if inject is None:
+            summary = run(reader, out, settings)
+        else:
+            summary = run_injected(reader, out, settings, inject)
     page = None
     if report:
         from pipeline.report import make_report
@@ -107,7 +114,25 @@ def with_options(settings: Any, given: dict[str, Any]) -> Any:
         raise InputError("command line", option, error.problem, error.remedy) from error
 
 
-def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
+def run_injected(reader: Any, out: Path, settings: Any, config: Path) -> dict[str, Any]:
+    """Search a recording with pulses in it that a file of settings describes."""
+    from pipeline.config import load_config
+    from pipeline.injection.live import LiveInjection
+    from pipeline.injection.settings import InjectionSettings
+    from pipeline.sinks.files import read_results
+
+    live = LiveInjection(reader, settings, load_config(config, InjectionSettings))
+    summary = run(live.reader, out, settings, live.mark)
+    table = live.write(out, read_results(out).candidates)
+    typer.echo(
+        f"{len(table)} pulses were put in, {int(table['grouped'].sum())} of them found; "
+        f"{summary['n_injected']} candidates are marked",
+        err=True,
+    )
+    return summary
+
+
+def run(reader: Any, out: Path, settings: Any, injected: Any = None) -> dict[str, Any]:
     """Search with a progress bar."""
     from pipeline.engine import Progress
     from pipeline.search import search as search_reader
@@ -131,4 +156,4 @@ def run(reader: Any, out: Path, settings: Any) -> dict[str, Any]:
             )
             update(progress.n_samples, header.n_samples, note)
 
-        return search_reader(reader, out, settings, tell)
+        return search_reader(reader, out, settings, tell, injected)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units as u
-from astropy.table import Column, Table, vstack
-from astropy.time import TimeDelta
+from astropy.table import Table, vstack
 from numpy.typing import NDArray
 
 from cerberus.plan import SearchPlan
 from pipeline import device
-from pipeline.block import Reader, StreamHeader
-from pipeline.candidates import DetectionTable, sky_positions, summarise_groups
+from pipeline.block import Reader
+from pipeline.candidates import DetectionTable, summarise_groups
 from pipeline.engine import Progress, search_recording
 from pipeline.errors import InputError
 from pipeline.grouping import group_detections
@@ -25,6 +23,7 @@ from pipeline.injection.ideal import measured_noise
 from pipeline.injection.matching import match
 from pipeline.injection.pulses import Injection, Limits, draw_pass, snr_as_recorded
 from pipeline.injection.reader import InjectedReader
+from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
 from pipeline.matched import MatchedReader
 from pipeline.search import SearchSettings, candidates_of, cutouts_of, plan_for, versions
@@ -32,45 +31,6 @@ from pipeline.sinks.atomic import write_text
 from pipeline.sinks.files import write_table
 
 _FOLDER, _BLANK = "passes", "blank.ecsv"
-_UNITS = {
-    "time_s": u.s,
-    "mjd": u.day,
-    "ra": u.deg,
-    "dec": u.deg,
-    "x": u.pix,
-    "y": u.pix,
-    "dm": u.pc / u.cm**3,
-    "width": u.s,
-    "dm_found": u.pc / u.cm**3,
-    "width_found": u.s,
-    "time_error": u.s,
-    "x_error": u.pix,
-    "y_error": u.pix,
-}
-_FLUENCE = ("fluence_found", "fluence_error")
-_FOUND = (
-    "snr_found",
-    "snr_refined",
-    "dm_found",
-    "width_found",
-    "time_error",
-    "x_error",
-    "y_error",
-    *_FLUENCE,
-)
-_MEANING = {
-    "pass": "number of the pass over the recording",
-    "time_s": "centre at the highest channel centre, since the centre of sample 0",
-    "fluence": "unit of the data times ms, at the band centre, before the primary beam",
-    "gain": "of the primary beam",
-    "snr": "best that any estimate could have",
-    "detected": "a detection has its place, time, DM and width",
-    "grouped": "the best detection of a candidate has",
-    "confused": "something is there without the pulse",
-    "snr_found": "of the candidate, or of the best detection",
-    "snr_refined": "fluence over its error, of the top-hat that is fitted",
-    "time_error": "found less true",
-}
 
 
 @dataclass(frozen=True)
@@ -156,13 +116,6 @@ class Campaign:
         self._claim()
 
     @property
-    def limits(self) -> Limits:
-        """What the search looks for."""
-        tsamp_s = self.header.tsamp_s
-        widest = max(self.plan.widths) * tsamp_s
-        return Limits((tsamp_s, max(widest, tsamp_s)), (0.0, float(self.plan.dm_pc_cm3[-1])))
-
-    @property
     def summary(self) -> dict[str, Any]:
         """What is known of the campaign beside what it found."""
         return {
@@ -192,9 +145,9 @@ class Campaign:
         return vstack(tables, metadata_conflicts="silent")
 
     def _planned(self, reader: Reader) -> list[list[Injection]]:
-        passes, total = [], 0
+        passes, total, limits = [], 0, Limits.of(self.plan)
         while total < self._settings.n:
-            drawn = draw_pass(self._settings, len(passes), reader, self._noise, self.limits)
+            drawn = draw_pass(self._settings, len(passes), reader, self._noise, limits)
             passes.append(drawn)
             total += len(drawn)
         return passes
@@ -252,15 +205,12 @@ class Campaign:
             snr = [
                 snr_as_recorded(one, self.header, self._noise, reader.weights) for one in injections
             ]
-        table = _table(number, injections, self.header, np.array(snr))
+        table = put_in(number, injections, self.header, np.array(snr))
         table["detected"], table["grouped"] = detected >= 0, best >= 0
         table["confused"] = match(injections, blank, self.header) >= 0
         snr_detected = np.where(detected >= 0, np.append(found.table.snr, np.nan)[detected], np.nan)
-        _add_found(table, snr_detected, candidates, best, cutouts)
-        for name, unit in _UNITS.items():
-            table[name].unit = unit
-        for name, text in _MEANING.items():
-            table[name].description = text
+        add_found(table, snr_detected, candidates, best, cutouts)
+        describe(table)
         table.meta["n_dropped"] = found.n_dropped
         table.meta["versions"] = versions()
         return table
@@ -269,66 +219,6 @@ class Campaign:
         """Candidates of a pass that are fitted: some of those of injections."""
         rng = np.random.default_rng([self._settings.seed, number, 1])
         return rng.permutation(best[best >= 0])[: self._settings.n_refined]
-
-
-def _table(
-    number: int, injections: Sequence[Injection], header: StreamHeader, snr: NDArray[np.float64]
-) -> Table:
-    """What was put in."""
-    x, y = (np.array([getattr(one, a) for one in injections]) for a in "xy")
-    ra, dec = sky_positions(header, x, y)
-    time_s = np.array([one.pulse.time_s for one in injections])
-    mjd = (header.start.utc + TimeDelta(time_s, format="sec")).mjd if len(time_s) else time_s
-    columns = {
-        "pass": np.full(len(injections), number),
-        "time_s": time_s,
-        "mjd": np.asarray(mjd, float),
-        "ra": ra,
-        "dec": dec,
-        "x": x,
-        "y": y,
-        "dm": np.array([one.pulse.dm for one in injections]),
-        "width": np.array([one.pulse.width_s for one in injections]),
-        "spectral_index": np.array([one.pulse.spectral_index for one in injections]),
-        "fluence": np.array([one.fluence for one in injections]),
-        "gain": np.array([one.gain for one in injections]),
-        "snr": snr,
-    }
-    return Table([Column(values, name) for name, values in columns.items()])
-
-
-def _add_found(
-    table: Table,
-    snr_detected: NDArray[np.float64],
-    candidates: Table,
-    best: NDArray[np.int64],
-    fitted: Container[int],
-) -> None:
-    """What was found of the injections; NaN of those that were not.
-
-    Parameters
-    ----------
-    snr_detected : (injection,)
-        Of the best detection of each.
-    best : (injection,)
-        Rows of the table of candidates, or -1.
-    fitted : container of int
-        Which ``id`` of the candidates have positions and fluences that were fitted.
-    """
-    out = {name: np.full(len(table), np.nan) for name in _FOUND}
-    out["snr_found"] = snr_detected
-    for i in np.flatnonzero(best >= 0):
-        row, true = candidates[int(best[i])], table[int(i)]
-        found = {"snr_found": row["snr"], "dm_found": row["dm"], "width_found": row["width"]}
-        found["time_error"] = (row["mjd"] - true["mjd"]) * 86400
-        if int(row["id"]) in fitted:
-            found |= {"x_error": row["x"] - true["x"], "y_error": row["y"] - true["y"]}
-            found |= {name: row[name.removesuffix("_found")] for name in _FLUENCE}
-            found["snr_refined"] = row["fluence"] / row["fluence_error"]
-        for name, value in found.items():
-            out[name][i] = value
-    for name, values in out.items():
-        table[name] = values
 
 
 def _read(path: Path) -> Table:

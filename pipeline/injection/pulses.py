@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cerberus.plan import SearchPlan
 from pipeline.block import Reader, StreamHeader
 from pipeline.injection.ideal import ideal_snr
 from pipeline.injection.settings import InjectionSettings, Range
@@ -69,6 +71,12 @@ class Limits:
 
     width_s: Range
     dm: Range
+
+    @classmethod
+    def of(cls, plan: SearchPlan) -> Self:
+        """From a sample to the widest boxcar, and to the largest DM of a plan."""
+        tsamp_s = plan.config.tsamp_s
+        return cls((tsamp_s, max(plan.widths) * tsamp_s), (0.0, float(plan.dm_pc_cm3[-1])))
 
 
 def draw_pass(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
-from pipeline.candidates import DetectionTable, build_candidates
+from pipeline.candidates import DetectionTable, Marks, build_candidates
 from pipeline.errors import InputError
 from pipeline.grouping import GroupingRules, group_detections
 from pipeline.sinks.atomic import cannot_write
@@ -55,6 +55,8 @@ class CandidateLog:
         about a twentieth of the run.
     clock : callable
         Seconds, monotonic.
+    injected : callable, optional
+        See :func:`pipeline.candidates.build_candidates`.
 
     Raises
     ------
@@ -69,9 +71,11 @@ class CandidateLog:
         rules: GroupingRules | None = None,
         interval_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
+        injected: Marks | None = None,
     ) -> None:
         self.out_dir, self.header, self.rules = Path(out_dir), header, rules
         self.path = self.out_dir / LOG_NAME
+        self._injected = injected
         self._tables: list[DetectionTable] = []
         self._interval, self._clock = interval_s, clock
         self._due = clock() + interval_s
@@ -118,7 +122,9 @@ class CandidateLog:
     def write_candidates(self) -> None:
         """Group what there is and rewrite ``candidates.ecsv``."""
         begin = self._clock()
-        candidates = build_candidates(self.detections(), self.labels(), self.header)
+        candidates = build_candidates(
+            self.detections(), self.labels(), self.header, injected=self._injected
+        )
         write_table(self.out_dir / TABLE_NAME, candidates)
         self.n_candidates = len(candidates)
         now = self._clock()
