@@ -56,6 +56,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("plan", "pipeline.cli.plan", "Trial grids, efficiency, memory and speed."),
     CommandRow("search", "pipeline.cli.search", "Find bursts in a recording."),
     CommandRow("image", "pipeline.cli.image", "Make an image cube of visibilities."),
+    CommandRow("calibrate", "pipeline.cli.calibrate", "Solve for the gains of antennas."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )

@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from pipeline.report.figures import candidate_figure
 from pipeline.report.overview import overview_figures
 from pipeline.report.style import format_duration, to_png
-from pipeline.sinks.atomic import cannot_write, write_atomically, write_text
+from pipeline.sinks.atomic import cannot_write, write_bytes, write_text
 from pipeline.sinks.files import REPORT_NAME, read_results
 from pipeline.sinks.results import SearchResults
 
@@ -147,12 +147,8 @@ def _empty(folder: Path) -> None:
 
 def _save(folder: Path, name: str, title: str, png: bytes) -> Picture:
     path = folder / f"{name}.png"
-    write_atomically(path, lambda temporary: _write_bytes(temporary, png))
+    write_bytes(path, png)
     return Picture(name, title, base64.b64encode(png).decode("ascii"))
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
 
 
 def _headings(table: Table) -> list[tuple[str, str]]:

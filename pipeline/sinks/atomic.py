@@ -66,6 +66,15 @@ def cannot_write(path: Path, error: OSError) -> Exception:
     return InputError(str(path), "output", problem, "give another --out, or mend its permissions")
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a binary file; see :func:`write_atomically`."""
+    write_atomically(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file; see :func:`write_atomically`."""
     write_atomically(path, lambda temporary: _write_text(temporary, text))
