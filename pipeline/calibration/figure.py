@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from pipeline.calibration.gains import JY, Gains
@@ -16,11 +17,12 @@ _ROW_IN, _MOST_LABELS = 0.16, 40
 def gains_figure(gains: Gains) -> Figure:
     """Amplitudes above, phases below; a column for each polarisation, a row for each antenna.
 
-    What has no solution is grey.
+    What has no solution is hatched.
     """
     n_hands = len(gains.polarisations)
     height = 2.3 + 2 * min(max(_ROW_IN * len(gains.antennas), 1.4), 5.0)
     figure = new_figure(2.2 + 4.2 * n_hands, height)
+    figure.set_layout_engine("constrained")
     axes = figure.subplots(2, n_hands, squeeze=False, sharex=True, sharey=True)
     good = gains.weight > 0
     amplitude = np.where(good, np.abs(gains.gain), np.nan)
@@ -35,13 +37,14 @@ def gains_figure(gains: Gains) -> Figure:
             tidy(row[i], hand)
             drawn = _draw(row[i], gains, values[..., i])
             drawn.set(cmap=colours, clim=(low, high))
-        bar = figure.colorbar(drawn, ax=list(row), pad=0.02, fraction=0.05)
+        bar = figure.colorbar(drawn, ax=list(row), pad=0.02)
         bar.set_label(label, fontsize=8.5)
         bar.ax.tick_params(labelsize=8)
         bar.outline.set_visible(False)
         row[0].set_ylabel("antenna")
     for axis in axes[1]:
         axis.set_xlabel("frequency (MHz)")
+        axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     return figure
 
 
@@ -53,7 +56,8 @@ def _draw(axes: Axes, gains: Gains, values: NDArray[np.floating]):  # noqa: ANN2
         half = gains.channel_width_mhz / 2
         x = np.array([gains.freq_mhz[0] - half, gains.freq_mhz[0] + half])
     n = len(gains.antennas)
-    axes.set_facecolor(LINE)
+    nothing = {"hatch": "////", "facecolor": "white", "edgecolor": LINE, "linewidth": 0}
+    axes.axhspan(-0.5, n - 0.5, **nothing)
     drawn = axes.pcolormesh(x, np.arange(n + 1) - 0.5, values[:, order], rasterized=True)
     shown = np.arange(0, n, -(-n // _MOST_LABELS))
     axes.set_yticks(shown, [str(gains.antennas[i]) for i in shown])
