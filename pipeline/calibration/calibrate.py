@@ -187,10 +187,11 @@ def _solved(
     power = _as_problems(sums.power)
     ratio = _as_problems(sums.product) / np.where(power > 0, power, 1)
     ends = np.searchsorted(antennas, header.baselines)
-    solved = [np.asarray(a) for a in solve_gains(ratio, power, ends, len(antennas))]
+    solved = solve_gains(ratio, power, ends, len(antennas))
     of_problems = sums.power.shape[2:]
-    gain, error = (a.reshape(*of_problems, -1).transpose(2, 0, 1) for a in solved[:2])
-    sigma, outliers = (a.reshape(of_problems) for a in solved[2:])
+    gain = solved.gain.reshape(*of_problems, -1).transpose(2, 0, 1)
+    error = solved.error.reshape(*of_problems, -1).transpose(2, 0, 1)
+    sigma, outliers = (a.reshape(of_problems) for a in (solved.sigma, solved.outliers))
     return freq_mhz, _Solved(gain, error, sigma, outliers)
 
 

@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from numpy.typing import NDArray
 
 N_HUBER, N_TUKEY = 5, 5
 _HUBER, _TUKEY = 2.0, 6.0
@@ -51,15 +53,16 @@ class Solutions(NamedTuple):
         Share of visibilities that were given no weight.
     """
 
-    gain: jax.Array
-    error: jax.Array
-    sigma: jax.Array
-    outliers: jax.Array
+    gain: NDArray[np.complex64]
+    error: NDArray[np.float32]
+    sigma: NDArray[np.float32]
+    outliers: NDArray[np.float32]
 
 
-@partial(jax.jit, static_argnames="n_antennas")
-def solve_gains(vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: int) -> Solutions:
-    """Solve for the gains of every problem.
+def solve_gains(
+    vis: NDArray, weights: NDArray, ends: NDArray[np.int64], n_antennas: int
+) -> Solutions:
+    """Solve for the gains of every problem, a few at a time.
 
     Parameters
     ----------
@@ -75,11 +78,30 @@ def solve_gains(vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas:
     -------
     Solutions
     """
-    solve = partial(_solve_one, ends=ends, n_antennas=n_antennas)
-    return lax.map(lambda problem: solve(*problem), (vis, weights), batch_size=_AT_ONCE)
+    parts = []
+    for first in range(0, len(vis), _AT_ONCE):
+        here = slice(first, first + _AT_ONCE)
+        spare = _AT_ONCE - len(vis[here])
+        # However many there are, one program solves them.
+        vis_here, weights_here = (
+            np.pad(a[here], ((0, spare), (0, 0), (0, 0))) for a in (vis, weights)
+        )
+        found = _solve_some(vis_here, weights_here, ends, n_antennas)
+        parts.append([np.asarray(a)[: len(vis[here])] for a in found])
+    return Solutions(*(np.concatenate(a) for a in zip(*parts, strict=True)))
 
 
-def _solve_one(vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: int) -> Solutions:
+@partial(jax.jit, static_argnames="n_antennas")
+def _solve_some(
+    vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: int
+) -> tuple[jax.Array, ...]:
+    """As :func:`solve_gains`, of problems that fit into memory."""
+    return jax.vmap(partial(_solve_one, ends=ends, n_antennas=n_antennas))(vis, weights)
+
+
+def _solve_one(
+    vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: int
+) -> tuple[jax.Array, ...]:
     """One problem, (piece, baseline)."""
     first, second = ends.T
     good = weights > 0
@@ -122,7 +144,7 @@ def _solve_one(vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: 
     known &= (links >= 2) & (free > 0)
     error = jnp.where(known, sigma / jnp.sqrt(jnp.where(known, power, 1)), 0)
     lost = 1 - used.sum() / jnp.maximum(good.sum(), 1)
-    return Solutions(jnp.where(known, gain, 0), error, sigma, lost)
+    return jnp.where(known, gain, 0), error, sigma, lost
 
 
 def _stefcal(vis: jax.Array, weights: jax.Array, start: jax.Array, ends: jax.Array) -> jax.Array:
