@@ -43,6 +43,9 @@ def test_settings_of_a_search(page):
     # A centre has no default.
     assert documented.pop("ra_deg`, `dec_deg") == "none"
     assert set(documented) == set(known) - {"ra_deg", "dec_deg"}
+    for name in [n for n, text in documented.items() if text == "none"]:
+        assert known[name] is None, name
+        del documented[name]
     for name, text in documented.items():
         value = list(known[name]) if isinstance(known[name], tuple) else known[name]
         assert tomllib.loads(f"x = {text}")["x"] == value, name

@@ -24,6 +24,9 @@ def image(
     channels: Annotated[
         int | None, typer.Option("--channels", help="Channels of the cube, at most. [16]")
     ] = None,
+    gains: Annotated[
+        Path | None, typer.Option("--gains", help="What slowburst calibrate wrote.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with these and more settings.")
     ] = None,
@@ -35,22 +38,15 @@ def image(
 
     Example: slowburst image recording.uvh5 --out cube.h5 --size 301
     """
-    from pipeline.cli.search import tell_notes, with_options
-    from pipeline.config import load_config
+    from pipeline.cli.search import imaging_options, keep_recording, tell_notes
     from pipeline.errors import InputError
     from pipeline.imaging.cube import write_cube
     from pipeline.imaging.imager import ImagedReader
-    from pipeline.imaging.settings import ImagingSettings
     from pipeline.readers import open_recording
 
-    settings = load_config(config, ImagingSettings) if config else ImagingSettings()
-    given = {"size": size, "pixel_arcsec": pixel, "channels": channels}
-    settings = with_options(settings, given)
-    target = out.resolve()
-    # A new file in the folder of a recording is no harm.
-    if out.exists() and {path.resolve() for path in inputs} & {target, *target.parents}:
-        remedy = "give another --out"
-        raise InputError(str(out), "--out", "is a part of the recording", remedy)
+    given = {"size": size, "pixel_arcsec": pixel, "channels": channels, "gains": gains}
+    settings = imaging_options(config, given)
+    keep_recording(out, inputs)
     with open_recording(inputs, settings) as reader, progress_bar("imaging") as progress:
         if not isinstance(reader, ImagedReader):
             remedy = "give UVH5, UVFITS, a Measurement Set or files of DSA-110"

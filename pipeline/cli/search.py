@@ -29,6 +29,10 @@ def search(
     block: Annotated[
         int | None, typer.Option("--block", min=2, help="Samples a frame. [by the plan]")
     ] = None,
+    gains: Annotated[
+        Path | None,
+        typer.Option("--gains", help="Of visibilities: what slowburst calibrate wrote."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with these and more settings.")
     ] = None,
@@ -61,6 +65,7 @@ def search(
     settings = load_config(config, SearchSettings) if config else SearchSettings()
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
     given["matched_filter"] = matched_filter
+    given["imaging"] = with_options(settings.imaging, {"gains": gains})
     settings = with_options(settings, given)
     with progress_bar("looking for steady sources") as update:
         reader = open_recording(inputs, settings.imaging, settings.max_sources, progress=update)
@@ -112,6 +117,26 @@ def with_options(settings: Any, given: dict[str, Any]) -> Any:
     except ConfigProblem as error:
         option = "--" + error.field.replace("_", "-")
         raise InputError("command line", option, error.problem, error.remedy) from error
+
+
+def imaging_options(config: Path | None, given: dict[str, Any]) -> Any:
+    """Settings of imaging from a file, with what was given on the command line."""
+    from pipeline.config import load_config
+    from pipeline.imaging.settings import ImagingSettings
+
+    settings = load_config(config, ImagingSettings) if config else ImagingSettings()
+    return with_options(settings, given)
+
+
+def keep_recording(out: Path, inputs: list[Path]) -> None:
+    """Raise InputError if a file that is to be written is one of the recording."""
+    from pipeline.errors import InputError
+
+    target = out.resolve()
+    # A new file in the folder of a recording is no harm.
+    if out.exists() and {path.resolve() for path in inputs} & {target, *target.parents}:
+        remedy = "give another --out"
+        raise InputError(str(out), "--out", "is a part of the recording", remedy)
 
 
 def run_injected(reader: Any, out: Path, settings: Any, config: Path) -> dict[str, Any]:

@@ -175,6 +175,12 @@ class ImagedReader(BaseReader):
     settings : ImagingSettings
     stages : Stages, optional
 
+    Attributes
+    ----------
+    n_independent : (channel,) float64
+        How many visibilities, of a baseline and channel of the recording each, the noise of an
+        image is that of: fewer than there are, unless the weighting is natural.
+
     Raises
     ------
     InputError
@@ -230,7 +236,9 @@ class ImagedReader(BaseReader):
         self._last: _Made | None = None
         # The middle of the recording may be missing.
         uvw, weights = self._geometry(seen[np.argmax(used.sum(1))])
-        weights = (weights * self._averaging.count[..., None]).astype(np.float32)
+        count = self._averaging.count[..., None]
+        self.n_independent = _independent(weights, count)
+        weights = (weights * count).astype(np.float32)
         self._full = np.maximum(weights.sum((1, 2)), 1e-30)
         psf = self._psf(uvw, weights)
         self.header = StreamHeader(
@@ -321,6 +329,11 @@ class ImagedReader(BaseReader):
         other = copy(self)
         other._vis, other._last, other._owns = vis, None, False
         return other
+
+    @property
+    def recorded(self) -> VisHeader:
+        """Axes of the visibilities that images are made of."""
+        return self._vis.header
 
     @property
     def n_groups(self) -> int:
@@ -424,6 +437,19 @@ class ImagedReader(BaseReader):
             if total[0, 0] > 0:
                 psf += np.asarray(image)[0, 0]
         return psf / psf.max()
+
+
+def _independent(weights: NDArray, count: NDArray) -> NDArray[np.float64]:
+    """Visibilities of equal weight that have the noise of weighted ones, (channel,).
+
+    Parameters
+    ----------
+    weights : (channel, group, baseline)
+    count : (channel, group, 1)
+        Visibilities that are averaged to each.
+    """
+    total, squares = (np.sum(weights.astype(float) ** k * count, (1, 2)) for k in (1, 2))
+    return np.where(squares > 0, total**2 / np.where(squares > 0, squares, 1), 0)
 
 
 def _outside_beam(

@@ -17,7 +17,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import erfa
 import jax
@@ -30,11 +29,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from pipeline.ahead import computed_ahead
-from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.imager import ImagedReader
+from pipeline.imaging.point_sources import Channels, channels_of, seen_by, visibility_of_one
 from pipeline.imaging.settings import ImagingSettings
-from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.stages import Stages, Tell
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader, VisWrapper
 
@@ -81,37 +79,6 @@ class SteadySources:
         return (np.einsum("to,koc->ktc", time, self.fluxes) * beam).astype(np.float32)
 
 
-class _Channels(NamedTuple):
-    """Channels of a recording, and the bandwidth of each."""
-
-    band: Band
-    width_hz: float
-
-
-def _channels(header: VisHeader) -> _Channels:
-    return _Channels(band_of(header.freq_mhz), header.channel_width_mhz * 1e6)
-
-
-class _Seen(NamedTuple):
-    """Sources in some samples.
-
-    Attributes
-    ----------
-    turn : (source, time, baseline) float32
-        Turns of the phase at the reference frequency.
-    delay_s : (source, time, baseline) float32
-    beam : (source, time, channel) float32
-        Gain of the primary beam.
-    uv_m : (source, time, baseline, 2) float32
-        Baselines as seen from each source.
-    """
-
-    turn: NDArray[np.float32]
-    delay_s: NDArray[np.float32]
-    beam: NDArray[np.float32]
-    uv_m: NDArray[np.float32]
-
-
 class SubtractedReader(VisWrapper):
     """A recording of visibilities without some steady sources.
 
@@ -135,7 +102,7 @@ class SubtractedReader(VisWrapper):
         super().__init__(vis)
         self._sources, self._stages = sources, stages or Stages()
         self.header = replace(vis.header, notes=vis.header.notes + notes)
-        self._channels = _channels(vis.header)
+        self._channels = channels_of(vis.header)
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
@@ -144,7 +111,7 @@ class SubtractedReader(VisWrapper):
             return block
         with self._stages("subtract"):
             stop = block.start + len(block.data)
-            seen = _seen(self._vis, block.start, stop, self._sources.places)
+            seen = seen_by(self._vis, block.start, stop, self._sources.places)
             light = self._sources.light(self.header, block.start, seen.beam)
             left = _subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
             return replace(block, data=np.asarray(left))
@@ -240,61 +207,22 @@ def _spread(header: VisHeader, at_once: int) -> NDArray[np.int64]:
     return at_once * np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
 
 
-def _seen(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> _Seen:
-    """Sources in some samples.
-
-    The geometry is that of the first source, and of the others relative to it: what aberration
-    and light deflection differ by across a field, a tenth of an arcsecond and the same all the
-    time, is left in their places.
-    """
-    header, band = vis.header, band_of(vis.header.freq_mhz)
-    first = sky_axes(places[0])
-    uvw, path = (np.nan_to_num(a) for a in vis.uvw(start, stop, places[0]))
-    towards = vis.pointing(start, stop, places[0])
-    in_sky = uvw @ first
-    turn, delay, beam, uv = [], [], [], []
-    for axes in map(sky_axes, places):
-        away = first @ (axes[2] - first[2])
-        cycles, seconds = turns_at(band, (path + uvw @ away) / LIGHT_M_S)
-        turn.append(cycles)
-        delay.append(seconds)
-        uv.append(in_sky @ axes[:2].T)
-        # From where the dishes look; all directions are unit vectors about the first source.
-        chord2 = np.sum((towards - [0, 0, 1] - away) ** 2, axis=1)
-        beam.append(_beam(header, chord2))
-    parts = (np.stack(a).astype(np.float32) for a in (turn, delay, beam, uv))
-    return _Seen(*parts)
-
-
-def _beam(header: VisHeader, chord2: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Gain of the primary beam, (time, channel), at chords (time,); 1 where it is not known."""
-    if not header.dish_m:
-        return np.ones((len(chord2), len(header.freq_mhz)))
-    return gaussian_gain(chord2[:, None], beam_fwhm(header.freq_mhz, header.dish_m))
-
-
-def _of_one(turn: jax.Array, delay_s: jax.Array, channels: _Channels) -> jax.Array:
-    """Visibility of a source of 1, (..., channel), of turns and delays (...)."""
-    smeared = jnp.sinc(delay_s * channels.width_hz)[..., None]
-    return jnp.conj(phasors(turn, delay_s, channels.band)) * smeared
-
-
 @jax.jit
 def _subtract(
-    data: jax.Array, turn: jax.Array, delay_s: jax.Array, light: jax.Array, channels: _Channels
+    data: jax.Array, turn: jax.Array, delay_s: jax.Array, light: jax.Array, channels: Channels
 ) -> jax.Array:
     """Visibilities without sources of the fluxes ``light`` (source, time, channel)."""
 
     def one(left: jax.Array, source: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         turn, delay_s, light = source
-        return left - _of_one(turn, delay_s, channels) * light[:, None], None
+        return left - visibility_of_one(turn, delay_s, channels) * light[:, None], None
 
     return lax.scan(one, data, (turn, delay_s, light))[0]
 
 
 @jax.jit
 def _projected(
-    block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, channels: _Channels
+    block: tuple[jax.Array, jax.Array], turn: jax.Array, delay_s: jax.Array, channels: Channels
 ) -> tuple[jax.Array, jax.Array]:
     """Products of sources with each other and with the data, summed over time and baselines.
 
@@ -303,7 +231,7 @@ def _projected(
     (source, source, channel), (source, channel)
     """
     data, weights = block
-    of = _of_one(turn, delay_s, channels)
+    of = visibility_of_one(turn, delay_s, channels)
     good = jnp.where(weights > 0, data, 0)
 
     def one(_: None, source: jax.Array) -> tuple[None, tuple[jax.Array, jax.Array]]:
@@ -323,7 +251,7 @@ def _displaced(
     seen: tuple[jax.Array, jax.Array],
     light: jax.Array,
     uv_m: jax.Array,
-    channels: _Channels,
+    channels: Channels,
 ) -> tuple[jax.Array, jax.Array]:
     """Normal equations of the displacement (l, m) of each source, (source, 2, 2), (source, 2).
 
@@ -339,7 +267,7 @@ def _displaced(
 
     def one(_: None, source: tuple[jax.Array, ...]) -> tuple[None, tuple[jax.Array, jax.Array]]:
         turn, delay_s, light, uv_m = source
-        model = _of_one(turn, delay_s, channels) * light[:, None]
+        model = visibility_of_one(turn, delay_s, channels) * light[:, None]
         # A displacement turns the model by -2 pi i (u l + v m).
         across = model.real * good.imag - model.imag * good.real
         power = weights * (model.real**2 + model.imag**2)
@@ -364,13 +292,13 @@ def _fitted(
 ) -> SteadySources:
     """Fluxes and places of sources that are known to about a beam."""
     found = _with_fluxes(vis, stretches, places, n_orders)
-    channels = _channels(vis.header)
+    channels = channels_of(vis.header)
     for _ in range(2):
         curvature = np.zeros((len(places), 2, 2))
         gradient = np.zeros((len(places), 2))
         for block in _blocks(vis, stretches):
             start, stop = block.start, block.start + len(block.data)
-            seen = _seen(vis, start, stop, found.places)
+            seen = seen_by(vis, start, stop, found.places)
             light = found.light(vis.header, start, seen.beam)
             left = _subtract(block.data, seen.turn, seen.delay_s, light, channels)
             here = _displaced(
@@ -396,12 +324,12 @@ def _with_fluxes(
     vis: VisReader, stretches: list[tuple[int, int]], places: list[SkyCoord], n_orders: int
 ) -> SteadySources:
     """Sources at known places, their fluxes fitted channel by channel."""
-    channels = _channels(vis.header)
+    channels = channels_of(vis.header)
     n, n_channels = len(places) * n_orders, len(vis.header.freq_mhz)
     matrix, rhs = np.zeros((n_channels, n, n)), np.zeros((n_channels, n))
     for block in _blocks(vis, stretches):
         start, stop = block.start, block.start + len(block.data)
-        seen = _seen(vis, start, stop, tuple(places))
+        seen = seen_by(vis, start, stop, tuple(places))
         products, fluxes = _projected(
             (block.data, block.weights), seen.turn, seen.delay_s, channels
         )

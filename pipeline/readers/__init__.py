@@ -17,7 +17,7 @@ from pipeline.stages import STEADY_SOURCES, Stages, Tell
 from pipeline.visibilities.nsfrb_name import parse_name
 
 if TYPE_CHECKING:
-    from pipeline.visibilities.block import VisReader
+    from pipeline.visibilities.block import HandsReader, VisReader
     from pipeline.visibilities.flags import Flagger
 
 KNOWN = (
@@ -25,6 +25,7 @@ KNOWN = (
     "(files or their folder), SIGPROC filterbank; visibilities in UVH5, UVFITS, a "
     "Measurement Set or DSA-110's nsfrb_sbNN_FFFFF.out"
 )
+_VISIBILITIES = ("NSFRB", "visibilities")
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
@@ -68,12 +69,10 @@ def open_recording(
     InputError
         Nothing given, an unknown or mixed format, or whatever the reader finds.
     """
-    files = _expand([Path(p) for p in paths])
-    kinds = {kind: [p for p, k in files if k == kind] for kind in sorted({k for _, k in files})}
-    if len(kinds) > 1:
-        examples = " and ".join(f"{k} ({v[0].name})" for k, v in kinds.items())
-        raise InputError(str(files[0][0]), "format", f"mixed formats: {examples}", "give one kind")
-    ((kind, same),) = kinds.items()
+    kind, same = _of_one_kind(paths)
+    if imaging is not None and imaging.gains is not None and kind not in _VISIBILITIES:
+        remedy = "give visibilities, or leave imaging.gains out"
+        raise InputError(str(same[0]), "format", "holds no visibilities to calibrate", remedy)
     if kind == "FITS":
         from pipeline.readers.fits import FitsSeriesReader
 
@@ -82,24 +81,52 @@ def open_recording(
         from pipeline.readers.cube import CubeReader
 
         return _join(same, CubeReader)
-    if kind == "NSFRB":
-        from pipeline.visibilities.nsfrb import NsfrbReader
-
-        return _imaged(NsfrbReader(same), imaging, max_sources, flaggers, progress)
-    if kind == "visibilities":
-        if len(same) > 1:
-            remedy = "give one, or join them with pyuvdata"
-            raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
-        from pipeline.visibilities.uvdata import UvdataReader
-
-        return _imaged(UvdataReader(same[0]), imaging, max_sources, flaggers, progress)
+    if kind in _VISIBILITIES:
+        return _imaged(_visibilities(kind, same), imaging, max_sources, flaggers, progress)
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
 
 
+def open_visibilities(paths: Sequence[Path]) -> HandsReader:
+    """Open files as one recording of visibilities, of which no images are made.
+
+    Raises
+    ------
+    InputError
+        They hold no visibilities, or whatever the reader finds.
+    """
+    kind, same = _of_one_kind(paths)
+    if kind not in _VISIBILITIES:
+        remedy = "give UVH5, UVFITS, a Measurement Set or files of DSA-110"
+        raise InputError(str(same[0]), "format", "holds no visibilities", remedy)
+    return _visibilities(kind, same)
+
+
+def _of_one_kind(paths: Sequence[Path]) -> tuple[str, list[Path]]:
+    files = _expand([Path(p) for p in paths])
+    kinds = {kind: [p for p, k in files if k == kind] for kind in sorted({k for _, k in files})}
+    if len(kinds) > 1:
+        examples = " and ".join(f"{k} ({v[0].name})" for k, v in kinds.items())
+        raise InputError(str(files[0][0]), "format", f"mixed formats: {examples}", "give one kind")
+    return next(iter(kinds.items()))
+
+
+def _visibilities(kind: str, same: list[Path]) -> HandsReader:
+    if kind == "NSFRB":
+        from pipeline.visibilities.nsfrb import NsfrbReader
+
+        return NsfrbReader(same)
+    if len(same) > 1:
+        remedy = "give one, or join them with pyuvdata"
+        raise InputError(str(same[1]), "file", "is a second file of visibilities", remedy)
+    from pipeline.visibilities.uvdata import UvdataReader
+
+    return UvdataReader(same[0])
+
+
 def _imaged(
-    vis: VisReader,
+    recorded: HandsReader,
     imaging: ImagingSettings | None,
     max_sources: int,
     flaggers: Sequence[Flagger],
@@ -108,10 +135,14 @@ def _imaged(
     from pipeline.imaging.imager import ImagedReader
     from pipeline.imaging.steady import without_steady_sources
     from pipeline.visibilities.ahead import AheadReader
+    from pipeline.visibilities.calibrated import CalibratedReader
     from pipeline.visibilities.flags import FlaggedReader, FlagSettings, known_flags
 
     settings, stages, unused = imaging or ImagingSettings(), Stages(), None
+    vis: VisReader = recorded
     try:
+        if settings.gains is not None:
+            vis = CalibratedReader(recorded, settings.gains, stages)
         if settings.flags != FlagSettings():
             bad = known_flags(vis.header, settings.flags)
             flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -87,14 +88,15 @@ def edges(centres: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.concatenate([[2 * c[0] - middle[0]], middle, [2 * c[-1] - middle[-1]]])
 
 
-def log_ticks(axes: Axes) -> None:
-    """Logarithmic x axis with plain numbers at 1, 2, 5 and the powers of ten."""
-    axes.set_xscale("log")
-    low, high = axes.get_xlim()
+def log_ticks(axes: Axes, which: Literal["x", "y"] = "x") -> None:
+    """Logarithmic axis with plain numbers at 1, 2, 5 and the powers of ten."""
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
     subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
-    axes.xaxis.set_major_locator(LogLocator(subs=subs))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def limits(

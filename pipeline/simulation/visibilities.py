@@ -51,6 +51,7 @@ from pipeline.visibilities.nsfrb_file import (
     phased_directions,
 )
 from surveys.instruments import dsa110
+from surveys.instruments.radiometer import visibility_noise_jy
 
 
 def observation_of(config: SimulationConfig) -> Observation:
@@ -161,8 +162,8 @@ class VisScene:
     @property
     def noise_jy(self) -> float:
         """Standard deviation of both parts of a visibility of one polarisation."""
-        bandwidth_hz = self.width_mhz * 1e6
-        return self.config.array.sefd_jy / np.sqrt(2 * bandwidth_hz * self.header.tsamp_s)
+        sefd_jy = self.config.array.sefd_jy
+        return visibility_noise_jy(sefd_jy, self.width_mhz, self.header.tsamp_s)
 
     def good(self, start: int, stop: int) -> NDArray[np.bool_]:
         """(time, channel): False in gaps and for what is not recorded."""

@@ -66,18 +66,18 @@ def cannot_write(path: Path, error: OSError) -> Exception:
     return InputError(str(path), "output", problem, "give another --out, or mend its permissions")
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a binary file; see :func:`write_atomically`."""
+    write_atomically(path, lambda temporary: _write_bytes(temporary, data))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file; see :func:`write_atomically`."""
     write_atomically(path, lambda temporary: _write_text(temporary, text))
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file of bytes; see :func:`write_atomically`."""
-    write_atomically(path, lambda temporary: _write_bytes(temporary, content))
-
-
-def _write_bytes(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
 
 
 def _write_text(path: Path, text: str) -> None:

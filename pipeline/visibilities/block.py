@@ -42,6 +42,10 @@ class VisHeader:
         What a user should know about the recording: what is missing, and why.
     site : EarthLocation, optional
         Where the array is.
+    polarisations : tuple of str
+        What Stokes I is the mean of: parallel hands, or ``"I"`` itself.
+    tracked : bool
+        Whether ``centre`` is a phase centre.
     """
 
     source: str
@@ -56,6 +60,8 @@ class VisHeader:
     dish_m: float = 0.0
     notes: tuple[str, ...] = ()
     site: EarthLocation | None = None
+    polarisations: tuple[str, ...] = ("I",)
+    tracked: bool = False
 
     def clipped(self, start: int, stop: int) -> tuple[int, int]:
         """A range of samples cut to the recording."""
@@ -79,6 +85,25 @@ class VisBlock:
     data : (time, baseline, channel) complex64
         Stokes I; what has weight 0 may be anything.
     weights : (time, baseline, channel) float32
+        Relative inverse variance, 0 where flagged or missing.
+    """
+
+    start: int
+    data: NDArray[np.complex64]
+    weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class HandsBlock:
+    """Consecutive samples of a recording, its polarisations apart.
+
+    Attributes
+    ----------
+    start : int
+        Sample number of the first sample.
+    data : (time, baseline, channel, polarisation) complex64
+        What has weight 0 may be anything.
+    weights : (time, baseline, channel, polarisation) float32
         Relative inverse variance, 0 where flagged or missing.
     """
 
@@ -118,6 +143,14 @@ class VisReader(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class HandsReader(VisReader, Protocol):
+    """A recording of visibilities whose polarisations can be read apart."""
+
+    def read_hands(self, start: int, stop: int) -> HandsBlock:
+        """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        ...
 
 
 class VisWrapper:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipeline.imaging.geometry import (
     terrestrial_axes,
 )
 from pipeline.readers.base import LARGEST_SAMPLE
-from pipeline.visibilities.block import VisBlock, VisHeader
+from pipeline.visibilities.block import HandsBlock, VisBlock, VisHeader
 from pipeline.visibilities.nsfrb_file import (
     N_POLARISATIONS,
     FileHeader,
@@ -39,6 +39,10 @@ _MAX_DEC_DEG = 1e-3
 _MAX_GAP_S = 86400.0
 _FULL_HEADER = 16
 _N_THREADS = 2
+_POLARISATIONS = ("XX", "YY")
+
+
+_Made = Callable[[NDArray[np.complex64]], tuple[NDArray[np.complex64], NDArray[np.float32]]]
 
 
 @dataclass(frozen=True)
@@ -115,13 +119,25 @@ class NsfrbReader:
             dish_m=observation.dish_m,
             notes=tuple(self._notes),
             site=self._site,
+            polarisations=_POLARISATIONS,
         )
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
         start, stop = self.header.clipped(start, stop)
+        return VisBlock(start, *self._filled(start, stop, (), _intensity))
+
+    def read_hands(self, start: int, stop: int) -> HandsBlock:
+        """As :meth:`read`, both polarisations apart."""
+        start, stop = self.header.clipped(start, stop)
+        return HandsBlock(start, *self._filled(start, stop, (N_POLARISATIONS,), _both))
+
+    def _filled(
+        self, start: int, stop: int, rest: tuple[int, ...], made: _Made
+    ) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+        """What is made of samples, (time, baseline, channel, *rest), and its weights."""
         channels = self._observation.channels
-        shape = (stop - start, len(self._used), dsa110.N_SUBBANDS, channels)
+        shape = (stop - start, len(self._used), dsa110.N_SUBBANDS, channels, *rest)
         data, weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
 
         def fill(piece: _Piece) -> None:
@@ -130,12 +146,12 @@ class NsfrbReader:
                 # A sample of a sub-band stays in the cache through all of it.
                 raw = piece.vis[t - piece.start][self._used]
                 at = t - start, slice(None), piece.header.subband
-                data[at], weights[at] = _intensity(raw)
+                data[at], weights[at] = made(raw)
 
         with ThreadPoolExecutor(_N_THREADS) as pool:
             list(pool.map(fill, self._pieces))
-        flat = (stop - start, len(self._used), dsa110.N_SUBBANDS * channels)
-        return VisBlock(start, data.reshape(flat), weights.reshape(flat))
+        flat = (stop - start, len(self._used), dsa110.N_SUBBANDS * channels, *rest)
+        return data.reshape(flat), weights.reshape(flat)
 
     def uvw(
         self, start: int, stop: int, centre: SkyCoord
@@ -363,11 +379,17 @@ def _intensity(raw: NDArray[np.complex64]) -> tuple[NDArray[np.complex64], NDArr
     if whole and parts.min() >= -LARGEST_SAMPLE and parts.max() <= LARGEST_SAMPLE:
         both *= np.float32(0.5)
         return both, np.ones(both.shape, np.float32)
-    inside = (np.abs(raw.real) <= LARGEST_SAMPLE) & (np.abs(raw.imag) <= LARGEST_SAMPLE)
-    good = inside & (raw != 0)
-    count = good.sum(-1, dtype=np.float32)
-    total = np.where(good, raw, 0).sum(-1)
+    _, good = _both(raw)
+    count = good.sum(-1)
+    total = np.where(good > 0, raw, 0).sum(-1)
     return total / np.maximum(count, 1), count / N_POLARISATIONS
+
+
+def _both(raw: NDArray[np.complex64]) -> tuple[NDArray[np.complex64], NDArray[np.float32]]:
+    """Polarisations, and 1 where they are there."""
+    # A comparison with NaN is false.
+    inside = (np.abs(raw.real) <= LARGEST_SAMPLE) & (np.abs(raw.imag) <= LARGEST_SAMPLE)
+    return raw, (inside & (raw != 0)).astype(np.float32)
 
 
 def _most_common(values: list[float]) -> float:

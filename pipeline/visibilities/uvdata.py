@@ -21,11 +21,12 @@ from pipeline.imaging.geometry import (
     zenith,
 )
 from pipeline.readers.base import LARGEST_SAMPLE, check_channels, check_tsamp
-from pipeline.visibilities.block import VisBlock, VisHeader
+from pipeline.visibilities.block import HandsBlock, VisBlock, VisHeader
 
 _STOKES_I = 1
 _PARALLEL = ((-5, -6), (-1, -2))
 """Polarisations whose mean is Stokes I: XX and YY, RR and LL."""
+_NAMES = {_STOKES_I: "I", -5: "XX", -6: "YY", -1: "RR", -2: "LL"}
 
 _MOST_COUNTS = 1e9
 _MOST_SAMPLES_A_TIME = 1_000_000
@@ -57,7 +58,8 @@ class UvdataReader:
         self._meta = meta
         self._times = np.unique(meta.time_array)
         tsamp_s, self._sample = _grid(self._times, meta, self._where)
-        self._hands = _hands(np.asarray(meta.polarization_array), self._where)
+        polarisations = np.asarray(meta.polarization_array)
+        self._hands = _hands(polarisations, self._where)
         self._order = np.argsort(meta.freq_array)
         freq_mhz = np.asarray(meta.freq_array)[self._order] / 1e6
         check_channels(freq_mhz, self._where, "frequencies")
@@ -87,21 +89,31 @@ class UvdataReader:
             unit="Jy" if meta.vis_units == "Jy" else "",
             dish_m=_diameter(meta.telescope),
             site=self._site,
+            polarisations=tuple(_NAMES[int(p)] for p in polarisations[self._hands]),
+            tracked=self._phased is not None,
         )
 
     def read(self, start: int, stop: int) -> VisBlock:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
+        hands = self.read_hands(start, stop)
+        total = hands.weights.sum(axis=-1)
+        flux = (np.where(hands.weights > 0, hands.data, 0) * hands.weights).sum(axis=-1)
+        mean = flux / np.where(total > 0, total, 1)
+        return VisBlock(hands.start, mean, total / np.float32(len(self._hands)))
+
+    def read_hands(self, start: int, stop: int) -> HandsBlock:
+        """As :meth:`read`, the parallel hands apart."""
         start, stop = self.header.clipped(start, stop)
-        shape = (stop - start, len(self._baselines), len(self._order))
+        shape = (stop - start, len(self._baselines), len(self._order), len(self._hands))
         data, weights = np.zeros(shape, np.complex64), np.zeros(shape, np.float32)
         times = self._times[(self._sample >= start) & (self._sample < stop)]
         if len(times):
             part = self._part(times)
             cross, t, b, swapped = self._places(part)
-            flux, weight = self._stokes(part, cross)
-            data[t - start, b] = np.where(swapped[:, None], flux.conj(), flux)
+            flux, weight = self._parallel(part, cross)
+            data[t - start, b] = np.where(swapped[:, None, None], flux.conj(), flux)
             weights[t - start, b] = weight
-        return VisBlock(start, data, weights)
+        return HandsBlock(start, data, weights)
 
     def uvw(
         self, start: int, stop: int, centre: SkyCoord
@@ -172,8 +184,8 @@ class UvdataReader:
         t = self._sample[np.searchsorted(self._times, part.time_array[rows])]
         return rows, t, b, swapped[rows]
 
-    def _stokes(self, part: Any, rows: NDArray) -> tuple[NDArray, NDArray]:
-        """Stokes I and its weight, (row, channel), channels in ascending order."""
+    def _parallel(self, part: Any, rows: NDArray) -> tuple[NDArray, NDArray]:
+        """Hands and their weights, (row, channel, polarisation), channels in ascending order."""
         axes = np.ix_(rows, self._order, self._hands)
         data = part.data_array[axes]
         # A comparison with NaN is false.
@@ -182,9 +194,7 @@ class UvdataReader:
         # Some writers fill in no counts, or rubbish.
         counts = np.where((counts > 0) & (counts < _MOST_COUNTS), counts, 0)
         weights = np.where(good, counts if counts.any() else np.float32(1), 0)
-        total = weights.sum(axis=2)
-        flux = (np.where(good, data, 0) * weights).sum(axis=2)
-        return flux / np.where(total > 0, total, 1), total / len(self._hands)
+        return data, weights
 
 
 def _grid(times: NDArray[np.float64], meta: Any, where: str) -> tuple[float, NDArray[np.int64]]:

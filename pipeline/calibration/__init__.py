@@ -1,0 +1,1 @@
+"""Gains of antennas: solved on known sources, kept in a file, taken out of visibilities."""
