@@ -28,13 +28,16 @@ from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
+from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
+from pipeline.flagging.tally import Tally
 from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
-from pipeline.sinks.results import Overview, SearchResults
+from pipeline.sinks.results import FlagHistory, Overview, SearchResults
 from pipeline.stages import STEADY_SOURCES
+from pipeline.vetting import vet
 
 _RANGES = {
     "threshold": (1.0, 1e6),
@@ -80,6 +83,8 @@ class SearchSettings:
         independent from pixel to pixel.
     max_sources : int
         Steady sources that are taken out of visibilities, the brightest first, at most.
+    flags : ImageFlags
+        What of images is left out.
     imaging : ImagingSettings
         How images are made of visibilities.
     """
@@ -94,6 +99,7 @@ class SearchSettings:
     max_cutouts: int = 100
     matched_filter: bool = False
     max_sources: int = 32
+    flags: ImageFlags = field(default_factory=ImageFlags)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
 
     def __post_init__(self) -> None:
@@ -191,6 +197,7 @@ def search(
     header = reader.header
     plan = plan_for(header, settings)
     history, progress, interrupted = History(), Progress(), False
+    reader = _flagged(reader, settings.flags)
     _check_memory(plan)
     log = CandidateLog(out_dir, header)
 
@@ -211,16 +218,12 @@ def search(
                 cutouts, interrupted = {}, True
             beam = plan.config.beam_fwhm_px
             candidates = _candidates(reader, table, labels, cutouts, beam)
-            overview = _overview(plan, header, history)
+            tallies = _tallies(reader)
+            overview = _overview(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
-            summary["stages"] = {
-                name: {"seconds": s, "share": s / summary["wall_seconds"]}
-                for name, s in busy.items()
-            }
-            efficiency = [v for k, v in overview.efficiency.items() if k != "width_s"]
-            summary["efficiency_mean"] = float(np.mean(efficiency))
-            summary["efficiency_worst"] = float(np.min(efficiency))
+            summary.update(_stages(busy, summary["wall_seconds"]), **_efficiencies(overview))
+            summary["flagging"] = {name: tally.summary() for name, tally in tallies.items()}
             summary["n_candidates"] = len(candidates)
             summary["interrupted"] = interrupted
             results = SearchResults(
@@ -241,6 +244,33 @@ def search(
         raise KeyboardInterrupt
     _check_noise(history, header)
     return summary
+
+
+def _flagged(reader: Reader, flags: ImageFlags) -> Reader:
+    """A recording without the images that settings ask to be left out."""
+    flagger = Everywhere.of(reader.header, flags.everywhere)
+    if not flags.everywhere or not flagger.applies(reader.header.shape):
+        return reader
+    return FlaggedImages(reader, flagger)
+
+
+def _tallies(reader: Reader) -> dict[str, Tally]:
+    """What was flagged of visibilities, and of images."""
+    images = reader.seen if isinstance(reader, FlaggedImages) else None
+    tallies = {"visibilities": reader.tally, "images": images}
+    return {name: tally for name, tally in tallies.items() if tally is not None}
+
+
+def _stages(busy: dict[str, float], wall_s: float) -> dict[str, Any]:
+    return {"stages": {k: {"seconds": s, "share": s / wall_s} for k, s in busy.items()}}
+
+
+def _efficiencies(overview: Overview) -> dict[str, float]:
+    curves = [v for k, v in overview.efficiency.items() if k != "width_s"]
+    return {
+        "efficiency_mean": float(np.mean(curves)),
+        "efficiency_worst": float(np.min(curves)),
+    }
 
 
 def _check_memory(plan: SearchPlan) -> None:
@@ -340,10 +370,13 @@ def _candidates(
         here = float(gain[:, best.y[i], best.x[i]].mean())
         for column in fluxes:
             column[i] /= here
+    vet(candidates, cutouts, header)
     return candidates
 
 
-def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overview:
+def _overview(
+    plan: SearchPlan, header: StreamHeader, history: History, tallies: dict[str, Tally]
+) -> Overview:
     seconds = history.sample * header.tsamp_s
     return Overview(
         noise_map=history.noise_map,
@@ -352,6 +385,15 @@ def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overv
         quality_time_s=seconds,
         quality=history.quality,
         efficiency=plan_efficiency(plan),
+        flagged={
+            name: FlagHistory(
+                tally.sample * header.tsamp_s,
+                tally.share_by_time,
+                tally.freq_mhz,
+                tally.share_of_channel,
+            )
+            for name, tally in tallies.items()
+        },
     )
 
 
