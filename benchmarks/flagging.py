@@ -67,7 +67,8 @@ def row(name: str, config: SimulationConfig) -> None:
             shares.append((inside, int(mask[~there].sum()) if config != QUIET else int(mask.sum())))
     (plain, _), (kept, beside) = shares
     took = time.perf_counter() - begun
-    print(f"| {name} | {there.sum()} | {plain:.1%} | {kept:.1%} | {beside} | {took:.1f} |", flush=True)
+    counts = f"{there.sum()} | {plain:.1%} | {kept:.1%} | {beside}"
+    print(f"| {name} | {counts} | {took:.1f} |", flush=True)
 
 
 def main() -> None:

@@ -55,7 +55,9 @@ class Array:
         """On the ground, between the antennas."""
         away = np.linalg.norm(self.antennas - [120.0, 700.0, 3.0], axis=1)
         path = away[self.pairs[:, 0]] - away[self.pairs[:, 1]]
-        self.add(flux * np.exp(2j * np.pi * path[:, None] * FREQ_MHZ * 1e6 / LIGHT_M_S), times, channels)
+        self.add(
+            flux * np.exp(2j * np.pi * path[:, None] * FREQ_MHZ * 1e6 / LIGHT_M_S), times, channels
+        )
 
     def add(self, visibilities, times, channels):
         mask = np.zeros((len(self.data), 1, N_CHANNELS))
@@ -173,7 +175,9 @@ def test_a_transmitter_of_the_whole_recording_stands_out_as_well():
     array.transmitter(20.0, channels=[6])
     bad = ChannelFlagger(8.0, usual_power(array))(array.frame())
     assert np.flatnonzero(bad[0, 0]).tolist() == [6]
-    assert stands_out(np.array([1.0, 1.1, 0.9] * 5 + [9.0]), 8.0, 0.1).tolist() == [False] * 15 + [True]
+    assert stands_out(np.array([1.0, 1.1, 0.9] * 5 + [9.0]), 8.0, 0.1).tolist() == [False] * 15 + [
+        True
+    ]
 
 
 def test_antennas_and_baselines_that_are_off():

@@ -21,14 +21,20 @@ from pipeline.sinks.files import read_results
 from pipeline.visibilities.flags import FlagSettings
 
 NO_FLAGS = FlagSettings(sum_threshold=0, channel_excess=0, antenna_ratio=0)
-NEAR = (250.0, 400.0, 10.0)
+# Overhead, where the path to all antennas is nearly the same: channels do not average it away.
+NEAR = (60.0, 80.0, 1500.0)
 PULSE = Pulse(time_s=20.0, width_s=0.27, dm=300.0, snr=60.0, x=100.0, y=90.0)
 
 
 def searched(paths, out, flags, everywhere):
     imaging = ImagingSettings(size=64, flags=flags)
     settings = SearchSettings(
-        imaging=imaging, flags=ImageFlags(everywhere), dm_max=600, threshold=9, max_width=2.0
+        imaging=imaging,
+        flags=ImageFlags(everywhere),
+        dm_max=600,
+        threshold=9,
+        max_width=2.0,
+        max_cutouts=3,
     )
     with open_recording(paths, imaging) as reader:
         summary = search(reader, out, settings)
@@ -41,14 +47,14 @@ def test_interference_is_no_candidate_and_the_pulse_is(tmp_path, offline):
         array=Array(n_antennas=16, channels=1),
         pulses=(PULSE,),
         rfi=(
-            Rfi(time_s=10.0, duration_s=0.3, flux=40.0, channels=(7,), place_m=NEAR),
+            Rfi(time_s=10.0, duration_s=0.3, flux=60.0, channels=(7,), place_m=NEAR),
             Rfi(time_s=30.0, duration_s=0.4, flux=25.0, place_m=NEAR),
         ),
     )
     paths = list(simulate(config, tmp_path / "in").recordings)
     before, _ = searched(paths, tmp_path / "off", NO_FLAGS, 0.0)
     after, summary = searched(paths, tmp_path / "on", FlagSettings(), 7.0)
-    assert len(before) >= 3
+    assert len(before) > 1
     (row,) = after
     assert row["verdict"] == "point source"
     assert row["psf_match"] > 0.8
