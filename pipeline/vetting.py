@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.table import Table
@@ -87,7 +87,7 @@ def features(cutout: Cutout, header: StreamHeader) -> Features:
     )
 
 
-def _psf_at(header: StreamHeader, dy: NDArray, dx: NDArray) -> NDArray[np.floating]:
+def _psf_at(header: StreamHeader, dy: NDArray[Any], dx: NDArray[Any]) -> NDArray[np.floating]:
     """The PSF at displacements in pixels from its peak; 0 beyond it."""
     if header.psf is None:
         return np.exp(-4 * math.log(2) * (dy**2 + dx**2) / max(header.beam_fwhm_px, 1.0) ** 2)
@@ -105,14 +105,14 @@ def _of_image(
 ) -> tuple[float, float, float, float, float, float]:
     """The first six features."""
     image, sigma = np.asarray(cutout.image, float), cutout.detection.sigma
-    nothing = (math.nan,) * 6
+    nothing = math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
     seen = np.isfinite(image)
     if min(image.shape) < 3 or not seen.any() or not sigma > 0:
         return nothing
     fwhm = max(header.beam_fwhm_px, 1.0)
     y, x = np.indices(image.shape)
-    dy = y + cutout.image_origin[1] - cutout.peak_px[1]
-    dx = x + cutout.image_origin[0] - cutout.peak_px[0]
+    dy = np.asarray(y + cutout.image_origin[1] - cutout.peak_px[1], float)
+    dx = np.asarray(x + cutout.image_origin[0] - cutout.peak_px[0], float)
     away = np.hypot(dx, dy)
     psf = _psf_at(header, dy, dx)
     near = seen & (away <= _NEAR_FWHM * fwhm)

@@ -133,7 +133,7 @@ class PointsOfField:
             )
         )
         image = np.nan_to_num(flat[0, 0])
-        y, x = np.unravel_index(int(image.argmax()), image.shape)
+        y, x = (int(i) for i in np.unravel_index(int(image.argmax()), image.shape))
         l, m = grid.direction_cosines()
         step_x = l[1] - l[0] if len(l) > 1 else 0.0
         step_y = m[1] - m[0] if len(m) > 1 else 0.0

@@ -223,7 +223,7 @@ def _flagged_time(axes: Axes, results: SearchResults) -> None:
     for (label, time, share), shade in zip(curves, _shades(len(curves)), strict=True):
         axes.plot(time, share, ".-", ms=4, lw=1.2, color=shade, label=label)
     axes.set(ylim=(0, 1.1 * max(float(c[2].max()) for c in curves)), ylabel="share flagged")
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper left")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="best")
 
 
 def _shades(n: int) -> list[Any]:
@@ -237,9 +237,9 @@ def _flagged_channel(axes: Axes, results: SearchResults) -> None:
         order = np.argsort(history.freq_mhz)
         share = history.share_of_channel[order]
         axes.plot(history.freq_mhz[order], share, ".-", ms=4, lw=1.2, color=shade, label=kind)
-    most = max((float(np.nanmax(h.share_of_channel, initial=0)) for h in kinds.values()), default=0)
+    most = max(float(np.nan_to_num(h.share_of_channel).max(initial=0)) for h in kinds.values())
     axes.set(ylim=(0, 1.1 * most or 1.0), xlabel="frequency (MHz)", ylabel="share flagged")
-    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="upper left")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="best")
 
 
 def _efficiency(axes: Axes, results: SearchResults) -> None:

@@ -195,11 +195,13 @@ class FlaggedReader(VisWrapper):
             masks = {"known": before & ~(left.weights > 0)}
             cells = np.zeros((len(block.data), len(self.header.freq_mhz)), bool)
             baselines = np.zeros(len(self.header.baselines), bool)
+            frame = VisFrame(self.header, left)
             for flagger in self._looking.flaggers:
-                mask = flagger(VisFrame(self.header, left))
+                mask = flagger(frame)
                 masks[flagger.name] = mask
                 if mask.any():
                     left = replace(left, weights=np.where(mask, np.float32(0), left.weights))
+                    frame = VisFrame(self.header, left)
                     of_baselines = mask.shape[1] > 1
                     baselines |= mask[0, :, 0] if of_baselines else False
                     cells |= False if of_baselines else mask[:, 0]

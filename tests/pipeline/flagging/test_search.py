@@ -27,13 +27,13 @@ PULSE = Pulse(time_s=20.0, width_s=0.27, dm=300.0, snr=60.0, x=100.0, y=90.0)
 
 
 def searched(paths, out, flags, everywhere):
-    imaging = ImagingSettings(size=64, flags=flags)
+    imaging = ImagingSettings(size=48, flags=flags)
     settings = SearchSettings(
         imaging=imaging,
         flags=ImageFlags(everywhere),
-        dm_max=600,
+        dm_max=400,
         threshold=9,
-        max_width=2.0,
+        max_width=1.0,
         max_cutouts=3,
     )
     with open_recording(paths, imaging) as reader:
