@@ -183,7 +183,7 @@ class AntennaFlagger:
             ]
         )
         alive = of_antenna > 0
-        if alive.sum() < _LEAST_ANTENNAS:
+        if alive.sum() < _LEAST_ANTENNAS or len(frame.block.data) < LEAST_SAMPLES:
             return bad[None, :, None]
         usual = np.median(of_antenna[alive])
         high = of_antenna > self.ratio * usual
