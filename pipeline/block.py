@@ -15,6 +15,7 @@ from astropy.time import Time, TimeDelta
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
+from pipeline.flagging.tally import Tally
 from pipeline.stages import Stages
 
 
@@ -109,6 +110,11 @@ class Reader(Protocol):
     """Random access to a recording by sample number."""
 
     header: StreamHeader
+
+    @property
+    def tally(self) -> Tally | None:
+        """What was flagged of visibilities."""
+        ...
 
     @property
     def stages(self) -> Stages:

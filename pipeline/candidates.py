@@ -46,10 +46,25 @@ COLUMNS = (
     "fluence",
     "fluence_error",
     "n_detections",
+    "psf_match",
+    "psf_chi2",
+    "everywhere",
+    "band_filled",
+    "sidelobe",
+    "verdict",
     "p_real",
     "injected",
 )
 """Columns of ``candidates.ecsv``, in order."""
+
+_VETTED = (
+    ("psf_match", "share of its image that the PSF explains"),
+    ("psf_chi2", "mean square of what the PSF leaves, over the noise"),
+    ("everywhere", "level of the image beside it, standard deviations"),
+    ("band_filled", "share of the band that it fills"),
+    ("sidelobe", "what sidelobes of brighter ones have there, over its S/N"),
+)
+"""What :func:`pipeline.vetting.vet` measures."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +253,8 @@ def build_candidates(
     astropy.table.Table
         The columns of :data:`COLUMNS`. ``mjd`` is the UTC of the pulse centre at the
         highest channel centre; ``flux`` is the mean over the best boxcar, so that
-        ``fluence`` = flux x width. ``p_real`` is NaN until a classifier has run.
+        ``fluence`` = flux x width. ``p_real`` is NaN until a classifier has run,
+        what candidates look like until :func:`pipeline.vetting.vet` has.
     """
     groups = summarise_groups(table, labels)
     best = table[groups.best]
@@ -266,6 +282,8 @@ def build_candidates(
         _column(flux * width_s * 1e3, "fluence", fluence_unit, ".5g", "of the pulse"),
         _column(best.sigma * width_s * 1e3, "fluence_error", fluence_unit, ".3g", "1 sigma"),
         Column(groups.count, "n_detections", description="detections in the group"),
+        *(_column(np.full(n, np.nan), name, None, ".3g", text) for name, text in _VETTED),
+        Column(np.full(n, "none", "U24"), "verdict", description="what it looks like"),
         _column(np.full(n, np.nan), "p_real", None, ".3f", "probability of being real"),
         Column(marked, "injected", description="put in by the program"),
     ]

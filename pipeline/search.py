@@ -29,13 +29,16 @@ from pipeline.config import ConfigProblem
 from pipeline.cutouts import Cutout, make_cutout
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
+from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
+from pipeline.flagging.tally import Tally
 from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.matched import CORRELATION, MatchedReader, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
-from pipeline.sinks.results import Overview, SearchResults
+from pipeline.sinks.results import FlagHistory, Overview, SearchResults
 from pipeline.stages import STEADY_SOURCES
+from pipeline.vetting import vet
 
 _RANGES = {
     "threshold": (1.0, 1e6),
@@ -81,6 +84,8 @@ class SearchSettings:
         independent from pixel to pixel.
     max_sources : int
         Steady sources that are taken out of visibilities, the brightest first, at most.
+    flags : ImageFlags
+        What of images is left out.
     imaging : ImagingSettings
         How images are made of visibilities.
     """
@@ -95,6 +100,7 @@ class SearchSettings:
     max_cutouts: int = 100
     matched_filter: bool = False
     max_sources: int = 32
+    flags: ImageFlags = field(default_factory=ImageFlags)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
 
     def __post_init__(self) -> None:
@@ -196,6 +202,7 @@ def search(
     header = reader.header
     plan = plan_for(header, settings)
     history, progress, interrupted = History(), Progress(), False
+    reader = flagged_images(reader, settings.flags)
     _check_memory(plan)
     log = CandidateLog(out_dir, header, injected=injected)
 
@@ -217,15 +224,14 @@ def search(
             except KeyboardInterrupt:
                 cutouts, interrupted = {}, True
             beam = plan.config.beam_fwhm_px
-            candidates = candidates_of(reader, table, labels, cutouts, beam)
-            overview = _overview(plan, header, history)
+            candidates = candidates_of(reader, table, labels, cutouts, beam, injected)
+            tallies = _tallies(reader)
+            overview = _overview(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
-            summary |= _shares(busy, summary["wall_seconds"]) | _efficiency(overview)
-            if injected is not None:
-                candidates["injected"] = injected(table[summarise_groups(table, labels).best])
-                summary["n_injected"] = int(np.sum(candidates["injected"]))
-            summary["n_candidates"] = len(candidates) - summary.get("n_injected", 0)
+            summary |= _stages(busy, summary["wall_seconds"]) | _efficiencies(overview)
+            summary |= _counts(candidates)
+            summary["flagging"] = {name: tally.summary() for name, tally in tallies.items()}
             summary["interrupted"] = interrupted
             results = SearchResults(
                 header=header,
@@ -245,6 +251,33 @@ def search(
         raise KeyboardInterrupt
     _check_noise(history, header)
     return summary
+
+
+def flagged_images(reader: Reader, flags: ImageFlags) -> Reader:
+    """A recording without the images that settings ask to be left out."""
+    flagger = Everywhere.of(reader.header, flags.everywhere)
+    if not flags.everywhere or not flagger.applies(reader.header.shape):
+        return reader
+    return FlaggedImages(reader, flagger)
+
+
+def _tallies(reader: Reader) -> dict[str, Tally]:
+    """What was flagged of visibilities, and of images."""
+    images = reader.seen if isinstance(reader, FlaggedImages) else None
+    tallies = {"visibilities": reader.tally, "images": images}
+    return {name: tally for name, tally in tallies.items() if tally is not None}
+
+
+def _stages(busy: dict[str, float], wall_s: float) -> dict[str, Any]:
+    return {"stages": {k: {"seconds": s, "share": s / wall_s} for k, s in busy.items()}}
+
+
+def _efficiencies(overview: Overview) -> dict[str, float]:
+    curves = [v for k, v in overview.efficiency.items() if k != "width_s"]
+    return {
+        "efficiency_mean": float(np.mean(curves)),
+        "efficiency_worst": float(np.min(curves)),
+    }
 
 
 def _check_memory(plan: SearchPlan) -> None:
@@ -314,6 +347,7 @@ def candidates_of(
     labels: NDArray[np.int64],
     cutouts: Mapping[int, Cutout],
     beam_fwhm_px: float,
+    injected: Marks | None = None,
 ) -> Table:
     """The table of candidates; fluxes of those with a cut-out are of what fits the pulse.
 
@@ -323,13 +357,15 @@ def candidates_of(
         By the ``id`` of the candidate.
     beam_fwhm_px : float
         In the images that were searched.
+    injected : callable, optional
+        See :func:`search`.
     """
     header = reader.header
     best = table[summarise_groups(table, labels).best]
     positions = np.full((len(best), 2), np.nan)
     for i, cutout in cutouts.items():
         positions[i - 1] = cutout.peak_px
-    candidates = build_candidates(table, labels, header, positions)
+    candidates = build_candidates(table, labels, header, positions, injected)
     fluxes = candidates["flux"], candidates["fluence"], candidates["fluence_error"]
     away = np.nan_to_num(positions - np.stack([best.x, best.y], axis=1))
     of_peak = np.ones(len(best))
@@ -348,10 +384,13 @@ def candidates_of(
         here = float(gain[:, best.y[i], best.x[i]].mean())
         for column in fluxes:
             column[i] /= here
+    vet(candidates, cutouts, header)
     return candidates
 
 
-def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overview:
+def _overview(
+    plan: SearchPlan, header: StreamHeader, history: History, tallies: dict[str, Tally]
+) -> Overview:
     seconds = history.sample * header.tsamp_s
     return Overview(
         noise_map=history.noise_map,
@@ -360,6 +399,15 @@ def _overview(plan: SearchPlan, header: StreamHeader, history: History) -> Overv
         quality_time_s=seconds,
         quality=history.quality,
         efficiency=plan_efficiency(plan),
+        flagged={
+            name: FlagHistory(
+                tally.sample * header.tsamp_s,
+                tally.share_by_time,
+                tally.freq_mhz,
+                tally.share_of_channel,
+            )
+            for name, tally in tallies.items()
+        },
     )
 
 
@@ -397,14 +445,10 @@ def _summary(
     }
 
 
-def _shares(busy: Mapping[str, float], wall_s: float) -> dict[str, Any]:
-    shares = {name: {"seconds": s, "share": s / wall_s} for name, s in busy.items()}
-    return {"stages": shares}
-
-
-def _efficiency(overview: Overview) -> dict[str, float]:
-    values = [v for k, v in overview.efficiency.items() if k != "width_s"]
-    return {"efficiency_mean": float(np.mean(values)), "efficiency_worst": float(np.min(values))}
+def _counts(candidates: Table) -> dict[str, int]:
+    """Candidates of the sky, and those of what was put in."""
+    n_injected = int(np.sum(candidates["injected"]))
+    return {"n_candidates": len(candidates) - n_injected, "n_injected": n_injected}
 
 
 def versions() -> dict[str, str]:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
 from pipeline.errors import InputError
+from pipeline.flagging.points import FieldImage
 from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S, terrestrial_axes, zenith
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
@@ -329,6 +330,10 @@ class ImagedReader(BaseReader):
         other = copy(self)
         other._vis, other._last, other._owns = vis, None, False
         return other
+
+    def field_image(self, vis: VisReader) -> FieldImage:
+        """What images of single samples of the field are made with."""
+        return FieldImage(vis, self._centre, self._grid, self._gridder)
 
     @property
     def recorded(self) -> VisHeader:

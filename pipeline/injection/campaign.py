@@ -26,7 +26,14 @@ from pipeline.injection.reader import InjectedReader
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
 from pipeline.matched import MatchedReader
-from pipeline.search import SearchSettings, candidates_of, cutouts_of, plan_for, versions
+from pipeline.search import (
+    SearchSettings,
+    candidates_of,
+    cutouts_of,
+    flagged_images,
+    plan_for,
+    versions,
+)
 from pipeline.sinks.atomic import write_text
 from pipeline.sinks.files import write_table
 
@@ -182,6 +189,7 @@ class Campaign:
         path = self._out / _BLANK
         if not path.exists():
             with self._open() as reader:
+                reader = flagged_images(reader, self._all.search.flags)
                 found = _search(reader, self.plan, self._telling(0))
             columns = {f: getattr(found.table, f) for f in found.table.__dataclass_fields__}
             table = Table(columns)
@@ -192,7 +200,8 @@ class Campaign:
         return DetectionTable(**{name: np.asarray(table[name]) for name in table.colnames})
 
     def _pass(self, number: int, injections: Sequence[Injection], blank: DetectionTable) -> Table:
-        with InjectedReader(self._open(), injections) as reader:
+        with InjectedReader(self._open(), injections) as injected:
+            reader = flagged_images(injected, self._all.search.flags)
             found = _search(reader, self.plan, self._telling(number + 1))
             groups = summarise_groups(found.table, found.labels)
             detected = match(injections, found.table, self.header)
@@ -203,7 +212,8 @@ class Campaign:
             beam = self.plan.config.beam_fwhm_px
             candidates = candidates_of(reader, found.table, found.labels, cutouts, beam)
             snr = [
-                snr_as_recorded(one, self.header, self._noise, reader.weights) for one in injections
+                snr_as_recorded(one, self.header, self._noise, injected.weights)
+                for one in injections
             ]
         table = put_in(number, injections, self.header, np.array(snr))
         table["detected"], table["grouped"] = detected >= 0, best >= 0

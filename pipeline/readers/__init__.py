@@ -132,27 +132,33 @@ def _imaged(
     flaggers: Sequence[Flagger],
     progress: Tell | None,
 ) -> Reader:
+    from pipeline.flagging.visibilities import frame_flagging
     from pipeline.imaging.imager import ImagedReader
     from pipeline.imaging.steady import without_steady_sources
     from pipeline.visibilities.ahead import AheadReader
     from pipeline.visibilities.calibrated import CalibratedReader
-    from pipeline.visibilities.flags import FlaggedReader, FlagSettings, known_flags
+    from pipeline.visibilities.flags import FlaggedReader, known_flags
 
     settings, stages, unused = imaging or ImagingSettings(), Stages(), None
     vis: VisReader = recorded
     try:
         if settings.gains is not None:
             vis = CalibratedReader(recorded, settings.gains, stages)
-        if settings.flags != FlagSettings():
+        if settings.flags.any_known:
             bad = known_flags(vis.header, settings.flags)
             flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))
-        if flaggers:
-            vis = FlaggedReader(vis, flaggers, stages, unused)
+        looking = None
+        if settings.flags.looks:
+            looking = frame_flagging(FlaggedReader(vis, flaggers, stages, unused), settings)
+        if flaggers or looking:
+            vis = FlaggedReader(vis, flaggers, stages, unused, looking)
         if max_sources:
             with stages(STEADY_SOURCES):
                 vis = without_steady_sources(vis, settings, max_sources, stages, progress)
         vis = AheadReader(vis, stages)
-        return ImagedReader(vis, settings, stages)
+        reader = ImagedReader(vis, settings, stages)
+        reader.tally = looking.tally if looking else None
+        return reader
     except BaseException:
         vis.close()
         raise

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import Block, Reader, StreamHeader
 from pipeline.errors import InputError
+from pipeline.flagging.tally import Tally
 from pipeline.stages import Stages
 
 LARGEST_SAMPLE = 1e15
@@ -31,10 +32,13 @@ class BaseReader(ABC):
         Axes and units.
     stage : str
         What reading is among the stages.
+    tally : Tally or None
+        What was flagged of visibilities.
     """
 
     header: StreamHeader
     stage = "read"
+    tally: Tally | None = None
     _stages: Stages | None = None
 
     @property

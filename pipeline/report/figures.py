@@ -322,6 +322,7 @@ def _numbers(axes: Axes, row: Row, header: StreamHeader) -> None:
         ("flux density", f"{flux:.4g} {_unit(table['flux'].unit)}"),
         ("fluence", f"{fluence:.4g} ± {error:.2g} {_unit(table['fluence'].unit)}"),
         ("detections", f"{row['n_detections']}"),
+        ("looks like", str(row["verdict"])),
         ("p(real)", f"{row['p_real']:.3f}" if np.isfinite(row["p_real"]) else "not classified"),
     ]
     for i, (name, value) in enumerate(lines):

@@ -36,6 +36,12 @@ _HEADINGS = {
     "fluence": ("fluence", None),
     "fluence_error": ("± 1 σ", None),
     "n_detections": ("detections", ""),
+    "psf_match": ("PSF match", ""),
+    "psf_chi2": ("PSF χ²", ""),
+    "everywhere": ("everywhere", "σ"),
+    "band_filled": ("band filled", ""),
+    "sidelobe": ("sidelobe", ""),
+    "verdict": ("looks like", ""),
     "p_real": ("p(real)", ""),
     "injected": ("injected", ""),
 }
@@ -51,6 +57,11 @@ _FORMATS = {
     "flux": ".4g",
     "fluence": ".4g",
     "fluence_error": ".2g",
+    "psf_match": ".2f",
+    "psf_chi2": ".3g",
+    "everywhere": ".1f",
+    "band_filled": ".2f",
+    "sidelobe": ".2f",
     "p_real": ".3f",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from astropy.time import Time
@@ -47,6 +48,8 @@ def overview_figures(results: SearchResults) -> dict[str, tuple[str, Figure]]:
         ("dm_time", "DM against time", True, _dm_time),
         ("noise_map", "Noise map", min(overview.noise_map.shape, default=0) > 1, _noise_map),
         ("noise_history", "Noise history", len(overview.noise) > 0, _noise_history),
+        ("flagged_time", "Flagged against time", bool(overview.flagged), _flagged_time),
+        ("flagged_channel", "Flagged by channel", bool(overview.flagged), _flagged_channel),
         ("efficiency", "Efficiency of the trials", len(overview.efficiency) > 1, _efficiency),
         ("histogram", "Distribution of S/N", len(overview.snr_counts) > 0, _histogram),
     ]
@@ -204,14 +207,48 @@ def _noise_history(axes: Axes, results: SearchResults) -> None:
         right.set_position((0.11, 0.135, 0.79, 0.775))
 
 
+def _flagged_time(axes: Axes, results: SearchResults) -> None:
+    tidy(axes, "Share of the data that was flagged", grid=True)
+    factor = _time_axis(axes, results)
+    curves = [
+        (f"{kind}: {name}", history.time_s * factor, share)
+        for kind, history in results.overview.flagged.items()
+        for name, share in history.shares.items()
+    ]
+    # What flagged nothing would fill the legend alone.
+    curves = [c for c in curves if np.any(c[2] > 0)]
+    if not curves:
+        nothing(axes, "nothing was flagged")
+        return
+    for (label, time, share), shade in zip(curves, _shades(len(curves)), strict=True):
+        axes.plot(time, share, ".-", ms=4, lw=1.2, color=shade, label=label)
+    axes.set(ylim=(0, 1.1 * max(float(c[2].max()) for c in curves)), ylabel="share flagged")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="best")
+
+
+def _shades(n: int) -> list[Any]:
+    return [colormaps[COLOUR_MAP](shade) for shade in np.linspace(0.0, 0.85, max(n, 2))][:n]
+
+
+def _flagged_channel(axes: Axes, results: SearchResults) -> None:
+    tidy(axes, "Share of each channel that was flagged", grid=True)
+    kinds = results.overview.flagged
+    for (kind, history), shade in zip(kinds.items(), _shades(len(kinds)), strict=True):
+        order = np.argsort(history.freq_mhz)
+        share = history.share_of_channel[order]
+        axes.plot(history.freq_mhz[order], share, ".-", ms=4, lw=1.2, color=shade, label=kind)
+    most = max(float(np.nan_to_num(h.share_of_channel).max(initial=0)) for h in kinds.values())
+    axes.set(ylim=(0, 1.1 * most or 1.0), xlabel="frequency (MHz)", ylabel="share flagged")
+    axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="best")
+
+
 def _efficiency(axes: Axes, results: SearchResults) -> None:
     curves = dict(results.overview.efficiency)
     width_s = curves.pop("width_s")
     tidy(axes, "Share of the ideal S/N that the trials keep", grid=True)
     factor, unit = time_unit(float(np.min(width_s)) * 10)
-    shades = np.linspace(0.0, 0.85, max(len(curves), 2))
-    for (name, values), shade in zip(curves.items(), shades, strict=False):
-        axes.plot(width_s * factor, values, lw=1.4, color=colormaps[COLOUR_MAP](shade), label=name)
+    for (name, values), shade in zip(curves.items(), _shades(len(curves)), strict=True):
+        axes.plot(width_s * factor, values, lw=1.4, color=shade, label=name)
     log_ticks(axes)
     axes.set(ylim=(0, 1.03), xlabel=f"pulse width ({unit})", ylabel="efficiency")
     axes.legend(frameon=False, fontsize=8, labelcolor=INK, loc="lower right")

@@ -29,11 +29,12 @@ from pipeline.errors import InputError
 from pipeline.readers.base import check_channels, check_tsamp
 from pipeline.readers.wcs import parse_wcs_text
 from pipeline.sinks.atomic import write_atomically, write_text
-from pipeline.sinks.results import Overview, SearchResults, thin_detections
+from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/2"
+FORMAT = "slowburst-candidates/3"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
+_BY_NAME = ("efficiency", "flagged")
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"
 
 
@@ -186,11 +187,13 @@ def _write_arrays(path: Path, results: SearchResults) -> None:
             group[f.name] = getattr(kept, f.name)
         group = file.create_group("overview")
         for f in fields(results.overview):
-            if f.name != "efficiency":
+            if f.name not in _BY_NAME:
                 group[f.name] = np.asarray(getattr(results.overview, f.name))
         curves = group.create_group("efficiency", track_order=True)
         for name, values in results.overview.efficiency.items():
             curves[name] = np.asarray(values)
+        for name, history in results.overview.flagged.items():
+            _write_flags(group.create_group(f"flagged/{name}"), history)
         for number, cutout in results.cutouts.items():
             _write_cutout(file.create_group(f"cutouts/{number}"), cutout)
     path.write_bytes(memory.getbuffer())
@@ -260,6 +263,21 @@ def _read_cutout(group: h5py.Group) -> Cutout:
     return Cutout(**values)
 
 
+def _write_flags(group: h5py.Group, history: FlagHistory) -> None:
+    for name in ("time_s", "freq_mhz", "share_of_channel"):
+        group[name] = np.asarray(getattr(history, name))
+    shares = group.create_group("shares", track_order=True)
+    for name, values in history.shares.items():
+        shares[name] = np.asarray(values)
+
+
+def _read_flags(group: h5py.Group) -> FlagHistory:
+    shares = {k: v[()] for k, v in group["shares"].items()}
+    return FlagHistory(
+        group["time_s"][()], shares, group["freq_mhz"][()], group["share_of_channel"][()]
+    )
+
+
 def _fitting(overview: Overview) -> Overview:
     """The overview, or a ValueError if its arrays do not belong together."""
     curves = dict(overview.efficiency)
@@ -269,6 +287,9 @@ def _fitting(overview: Overview) -> Overview:
     if curves:
         width_s = curves.pop("width_s")
         pairs += [(width_s, values, 0) for values in curves.values()]
+    for flags in overview.flagged.values():
+        pairs += [(flags.time_s, values, 0) for values in flags.shares.values()]
+        pairs += [(flags.freq_mhz, flags.share_of_channel, 0)]
     if overview.noise_map.ndim != 2 or any(a.shape != (len(b) + n,) for a, b, n in pairs):
         raise ValueError("arrays of the overview have different lengths")
     return overview
@@ -277,8 +298,9 @@ def _fitting(overview: Overview) -> Overview:
 def _read_arrays(file: h5py.File) -> SearchResults:
     detections = {f.name: file["detections"][f.name][()] for f in fields(DetectionTable)}
     overview = {
-        f.name: file["overview"][f.name][()] for f in fields(Overview) if f.name != "efficiency"
+        f.name: file["overview"][f.name][()] for f in fields(Overview) if f.name not in _BY_NAME
     }
+    flagged = file["overview"].get("flagged", {})
     curves = {k: v[()] for k, v in file["overview"].get("efficiency", {}).items()}
     cutouts = file.get("cutouts", {})
     return SearchResults(
@@ -286,7 +308,13 @@ def _read_arrays(file: h5py.File) -> SearchResults:
         candidates=_checked(Table.read(file["candidates"].asstr()[()], format="ascii.ecsv")),
         cutouts={int(k): _read_cutout(v) for k, v in cutouts.items()},
         detections=DetectionTable(**detections),
-        overview=_fitting(Overview(**overview, efficiency=curves)),
+        overview=_fitting(
+            Overview(
+                **overview,
+                efficiency=curves,
+                flagged={k: _read_flags(v) for k, v in flagged.items()},
+            )
+        ),
         summary=_mapping(file["summary"].asstr()[()]),
         config=_mapping(file["config"].asstr()[()]),
     )

@@ -22,6 +22,26 @@ def _nothing() -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
+class FlagHistory:
+    """What was flagged of visibilities, or of images.
+
+    Attributes
+    ----------
+    time_s : (frame,)
+        Middle of each frame, seconds from the start.
+    shares : dict of (frame,) arrays
+        Share of the data of each frame that each flagger flagged.
+    freq_mhz, share_of_channel : (channel,)
+        Share of each channel that was flagged, whoever did.
+    """
+
+    time_s: NDArray[np.floating]
+    shares: Mapping[str, NDArray[np.floating]]
+    freq_mhz: NDArray[np.floating]
+    share_of_channel: NDArray[np.floating]
+
+
+@dataclass(frozen=True)
 class Overview:
     """How the whole recording looked to the search. Empty arrays: not known.
 
@@ -38,6 +58,8 @@ class Overview:
     efficiency : dict of (width,) arrays
         ``"width_s"`` and, under a name such as ``"DM 500"``, the share of the ideal S/N
         that the trials keep for pulses of that width.
+    flagged : dict of FlagHistory
+        Under ``"visibilities"`` and ``"images"``, what was flagged of them.
     """
 
     noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
@@ -48,6 +70,7 @@ class Overview:
     snr_edges: NDArray[np.floating] = field(default_factory=_nothing)
     snr_counts: NDArray[np.number] = field(default_factory=_nothing)
     efficiency: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
+    flagged: Mapping[str, FlagHistory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

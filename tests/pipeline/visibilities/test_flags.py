@@ -58,6 +58,14 @@ def test_baselines_of_an_antenna_and_channels_of_a_range_have_no_weight():
     np.testing.assert_array_equal(weights, expected)
 
 
+def test_baselines_are_pairs_in_either_order():
+    flags = FlagSettings(baselines=((9, 3),))
+    assert flags.any_known
+    bad = known_flags(Counting().header, flags)
+    assert bad[0].all(axis=1).tolist() == [False, True, False]
+    assert bad.sum() == 4
+
+
 def test_baselines_that_are_not_used_have_no_length():
     class Long(Counting):
         def uvw(self, start, stop, centre):
@@ -88,6 +96,7 @@ def test_hooks_see_the_block_as_recorded_and_add_up():
     [
         (FlagSettings(antennas=(4,)), r"vis: flags\.antennas: 4 is not there"),
         (FlagSettings(freq_mhz=((10.0, 20.0),)), r"flags\.freq_mhz: no channel .* 10 to 20 MHz"),
+        (FlagSettings(baselines=((3, 4),)), r"flags\.baselines: 3 to 4 is not there"),
         (FlagSettings(antennas=(3, 5, 9)), "flags: leave nothing"),
         (FlagSettings(antennas=(3, 5)), "flags: leave nothing"),
         (FlagSettings(freq_mhz=((1000.0, 2000.0),)), "flags: leave nothing"),
