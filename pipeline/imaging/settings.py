@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipeline.config import ConfigProblem
 from pipeline.imaging.weighting import Weighting
@@ -33,6 +34,9 @@ class ImagingSettings:
         Divide fluxes by the gain of the primary beam: those of candidates, and of every pixel
         of a cube, whose noise then grows away from the middle of the beam. Where the gain is
         below a tenth they are NaN.
+    catalog : Path or None
+        ECSV table of steady sources to take out beside those that are found: ``ra`` and
+        ``dec`` in degrees, ``flux_jy``, and perhaps ``spectral_index``.
     weighting : Weighting
     flags : FlagSettings
     """
@@ -45,6 +49,7 @@ class ImagingSettings:
     error: float = 1e-3
     max_smearing: float = 0.02
     primary_beam: bool = False
+    catalog: Path | None = None
     weighting: Weighting = field(default_factory=Weighting)
     flags: FlagSettings = field(default_factory=FlagSettings)
 
