@@ -39,9 +39,9 @@ def test_settings_of_a_search(page):
                 collect(value)
 
     collect(SearchSettings())
-    # A centre has no default.
-    assert documented.pop("ra_deg`, `dec_deg") == "none"
-    assert set(documented) == set(known) - {"ra_deg", "dec_deg"}
+    # A centre and a catalog have no default.
+    assert documented.pop("ra_deg`, `dec_deg") == documented.pop("catalog") == "none"
+    assert set(documented) == set(known) - {"ra_deg", "dec_deg", "catalog"}
     for name, text in documented.items():
         value = list(known[name]) if isinstance(known[name], tuple) else known[name]
         assert tomllib.loads(f"x = {text}")["x"] == value, name

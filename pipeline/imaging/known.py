@@ -90,7 +90,7 @@ def read_catalog(path: Path) -> KnownSources:
         table = Table.read(path, format="ascii.ecsv")
     except FileNotFoundError as error:
         raise InputError(where, "imaging.catalog", "is not there", "correct the path") from error
-    except (OSError, ValueError, KeyError, UnicodeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         remedy = "give an ECSV table with ra, dec and flux_jy"
         raise InputError(where, "imaging.catalog", f"cannot be read ({said})", remedy) from error

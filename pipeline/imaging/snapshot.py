@@ -161,7 +161,7 @@ def _axes_of_plane(uvw: NDArray[np.floating], towards: NDArray[np.floating]) -> 
     if np.linalg.norm(north) < 1e-6:
         north = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
     north /= np.linalg.norm(north)
-    return np.stack([np.cross(north, normal), north, normal])
+    return np.asarray(np.stack([np.cross(north, normal), north, normal]), np.float64)
 
 
 def _grid_of(

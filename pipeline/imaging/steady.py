@@ -173,7 +173,8 @@ class _SourceSearch:
     def found(self, progress: Tell | None = None) -> SteadySources:
         """All sources, fitted together."""
         found, waiting, n_known = SteadySources.none(self._vis.header), self._known, 0
-        fit = Fit(self._vis, self._stretches, 0.0, self.field.imager.pixel_rad)
+        step = 0.5 * self.field.fwhm_rad
+        fit = Fit(self._vis, self._stretches, 0.0, step)
         for _ in range(_CYCLES if self._most else 0):
             tell = partial(progress, note=f"{len(found.places)} found") if progress else None
             left = SubtractedReader(self._vis, found)
@@ -181,7 +182,7 @@ class _SourceSearch:
             new = waiting or self._new(found, left, image, noise)
             if not new:
                 break
-            fit = Fit(self._vis, self._stretches, noise, self.field.imager.pixel_rad)
+            fit = Fit(self._vis, self._stretches, noise, step)
             places = [*found.places, *new][: self._most]
             n_known = len(waiting) or n_known
             least = np.where(np.arange(len(places)) < n_known, _KNOWN_SIGNIFICANCE, _SIGNIFICANCE)

@@ -139,7 +139,10 @@ class SubtractedReader(VisWrapper):
             return block
         with self._stages("subtract"):
             stop = block.start + len(block.data)
-            seen = seen_sources(self._vis, block.start, stop, self._sources.places)
+            places = self._sources.places
+            seen = Seen(
+                *(a[: len(places)] for a in seen_sources(self._vis, block.start, stop, places))
+            )
             light = self._sources.light(self.header, block.start, seen.beam)
             left = subtract(block.data, seen.turn, seen.delay_s, light, self._channels)
             return replace(block, data=np.asarray(left))
