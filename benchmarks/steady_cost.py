@@ -63,9 +63,21 @@ def flux_at(vis: VisReader, settings: ImagingSettings, at: tuple[int, int], look
     return float(np.mean([reader.read(t, t + 1).data.mean() for t in looks]))
 
 
-def kept(vis: VisReader, settings: ImagingSettings, at: tuple[int, int], width_s: float) -> float:
-    """Share of the flux of a pulse in the middle of a recording that is left."""
-    header, imager = vis.header, ImagedReader(vis, settings)
+def kept(
+    readers: tuple[VisReader, VisReader],
+    settings: ImagingSettings,
+    at: tuple[int, int],
+    width_s: float,
+) -> float:
+    """Share of the flux of a pulse in the middle of a recording that is left.
+
+    Parameters
+    ----------
+    readers
+        The recording without the pulse, and the same without its sources.
+    """
+    (vis, base), header = readers, readers[0].header
+    imager = ImagedReader(base, settings)
     width = max(1, round(width_s / header.tsamp_s))
     begin = header.n_samples // 2 - width // 2
     assert imager.header.wcs is not None
@@ -74,15 +86,15 @@ def kept(vis: VisReader, settings: ImagingSettings, at: tuple[int, int], width_s
     noise = float(np.median(np.std(np.diff(data, axis=0), axis=0)) / np.sqrt(2))
     jy = SNR * noise / np.sqrt(width)
     pulsed = PulsedReader(vis, place, (begin, begin + width), jy)
+    left = SubtractedReader(pulsed, find_steady_sources(pulsed, settings, 8))
     inside = np.unique(np.linspace(begin, begin + width - 1, N_LOOKS).astype(int))
     every = np.linspace(0, header.n_samples - 1, 2 * N_LOOKS).astype(int)
     outside = every[(every < begin) | (every >= begin + width)]
-    means = []
-    for reader in (pulsed, vis):
-        left = SubtractedReader(reader, find_steady_sources(reader, settings, 8))
-        on, off = (flux_at(left, settings, at, list(t)) for t in (inside, outside))
-        means.append(on - off)
-    return (means[0] - means[1]) / jy
+    on, off = (
+        flux_at(left, settings, at, list(t)) - flux_at(base, settings, at, list(t))
+        for t in (inside, outside)
+    )
+    return (on - off) / jy
 
 
 def main() -> None:
@@ -103,10 +115,11 @@ def main() -> None:
     settings = ImagingSettings(size=SIZE, pixel_arcsec=PIXEL_ARCSEC)
     with tempfile.TemporaryDirectory() as folder:
         vis = NsfrbReader(simulate(config, Path(folder), seed=3).recordings)
+        base = SubtractedReader(vis, find_steady_sources(vis, settings, 8))
         print(f"S/N kept of pulses of S/N {SNR:g}, {minutes:g} minutes")
         print("width (s) " + "".join(f"{name:>10}" for name in PLACES))
         for width_s in WIDTHS_S:
-            shares = [kept(vis, settings, at, width_s) for at in PLACES.values()]
+            shares = [kept((vis, base), settings, at, width_s) for at in PLACES.values()]
             print(f"{width_s:9.2f} " + "".join(f"{s:10.3f}" for s in shares), flush=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import erfa
 import jax
@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from pipeline.ahead import computed_ahead
 from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.subtraction import (
+    Anchor,
     Channels,
+    Seen,
     SteadySources,
     channels_of,
     chebyshev,
@@ -111,16 +113,18 @@ class Fit:
     vis : VisReader
     stretches : list of (start, stop)
         Samples that are looked at, a few at a time.
-    noise_jy : float
-        Noise of a source in their mean.
     largest_step : float
         That a place moves by at once, in radians.
+    noise_jy : float
+        Noise of a source in their mean.
     """
 
     vis: VisReader
     stretches: list[tuple[int, int]]
-    noise_jy: float
     largest_step: float
+    noise_jy: float = 0.0
+    _read: list[tuple[VisBlock, list[Anchor]]] = field(default_factory=list, repr=False)
+    """The stretches, which are looked at many times, and their geometry."""
 
     def fitted(self, places: list[SkyCoord], most_steps: int = 3) -> SteadySources:
         """Sources that are known to about a beam, their places and fluxes fitted."""
@@ -137,10 +141,8 @@ class Fit:
         n = len(found.places)
         matrix, rhs = np.zeros((3, n, 3, n)), np.zeros((3, n))
         channels = channels_of(self.vis.header)
-        for block in self._blocks():
-            start, stop = block.start, block.start + len(block.data)
-            seen = seen_sources(self.vis, start, stop, found.places)
-            light = found.light(self.vis.header, start, seen.beam)
+        for block, seen in self._seen(found.places):
+            light = found.light(self.vis.header, block.start, seen.beam)
             left = subtract(block.data, seen.turn, seen.delay_s, light, channels)
             places = seen.turn, seen.delay_s, seen.uv_m
             square, right = _displaced((left, block.weights), places, light, channels)
@@ -170,9 +172,7 @@ class Fit:
         n_sources, n, n_channels = len(places), n_orders(header), len(header.freq_mhz)
         matrix = np.zeros((n_channels, n_sources, n, n_sources, n))
         rhs, weight = np.zeros((n_channels, n_sources, n)), 0.0
-        for block in self._blocks():
-            start, stop = block.start, block.start + len(block.data)
-            seen = seen_sources(self.vis, start, stop, tuple(places))
+        for block, seen in self._seen(tuple(places)):
             products, fluxes = _projected(
                 (block.data, block.weights), seen.turn, seen.delay_s, channels
             )
@@ -181,7 +181,7 @@ class Fit:
                 for a in (products, fluxes)
             )
             # A stretch is short: the beam and the polynomials are those of its middle.
-            time = chebyshev(header, np.arange(start, stop), n).mean(0)
+            time = chebyshev(header, block.start + np.arange(len(block.data)), n).mean(0)
             basis = seen.beam[:n_sources].mean(1)[:, None] * time[:, None]
             matrix += np.einsum("koc,klc,lpc->ckolp", basis, products, basis, optimize=True)
             rhs += np.einsum("koc,kc->cko", basis, fluxes)
@@ -197,9 +197,14 @@ class Fit:
         fluxes = _solved(matrix, rhs, free).transpose(1, 2, 0)
         return SteadySources(tuple(places), fluxes, mean, significance)
 
-    def _blocks(self) -> Iterator[VisBlock]:
-        """What is in the stretches, the next one read while the last is used."""
-        return computed_ahead(lambda stretch: self.vis.read(*stretch), self.stretches)
+    def _seen(self, places: tuple[SkyCoord, ...]) -> Iterator[tuple[VisBlock, Seen]]:
+        """What is in each of the stretches, and how sources are seen there."""
+        if not self._read:
+            blocks = computed_ahead(lambda stretch: self.vis.read(*stretch), self.stretches)
+            self._read.extend((block, []) for block in blocks)
+        for block, anchors in self._read:
+            stop = block.start + len(block.data)
+            yield block, seen_sources(self.vis, block.start, stop, places, anchors)
 
 
 def _solved(

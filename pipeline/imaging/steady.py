@@ -9,7 +9,7 @@ and a catalog may tell of others. Places and fluxes of all are fitted to the vis
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,7 @@ from pipeline.visibilities.block import VisHeader, VisReader
 
 _N_PLACES, _MOST_TIMES = 48, 4
 """Stretches that sources are looked for in, and their samples, at most."""
-_FITTED_VIS = 1 << 25
+_FITTED_VIS = 1 << 24
 """Visibilities that sources are fitted to, about, at most."""
 _SNAPSHOT_S, _SNAPSHOT_TIMES = 300.0, 25
 """How far apart snapshots of the beam are, and their samples, at most."""
@@ -173,8 +173,7 @@ class _SourceSearch:
     def found(self, progress: Tell | None = None) -> SteadySources:
         """All sources, fitted together."""
         found, waiting, n_known = SteadySources.none(self._vis.header), self._known, 0
-        step = 0.5 * self.field.fwhm_rad
-        fit = Fit(self._vis, self._stretches, 0.0, step)
+        fit = Fit(self._vis, self._stretches, 0.5 * self.field.fwhm_rad)
         for _ in range(_CYCLES if self._most else 0):
             tell = partial(progress, note=f"{len(found.places)} found") if progress else None
             left = SubtractedReader(self._vis, found)
@@ -182,7 +181,7 @@ class _SourceSearch:
             new = waiting or self._new(found, left, image, noise)
             if not new:
                 break
-            fit = Fit(self._vis, self._stretches, noise, step)
+            fit = replace(fit, noise_jy=noise)
             places = [*found.places, *new][: self._most]
             n_known = len(waiting) or n_known
             least = np.where(np.arange(len(places)) < n_known, _KNOWN_SIGNIFICANCE, _SIGNIFICANCE)

@@ -160,14 +160,25 @@ def chebyshev(header: VisHeader, sample: NDArray[np.int64], n: int) -> NDArray[n
     return np.asarray(np.polynomial.chebyshev.chebvander(x, n - 1), np.float64)
 
 
-def seen_sources(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> Seen:
+def seen_sources(
+    vis: VisReader,
+    start: int,
+    stop: int,
+    places: tuple[SkyCoord, ...],
+    anchors: list[Anchor] | None = None,
+) -> Seen:
     """Sources in some samples.
 
     Those that are close to one before share its geometry, relative to it. Some with nothing to
     see are added, so that few numbers of sources are compiled for.
+
+    Parameters
+    ----------
+    anchors : list of Anchor, optional
+        Geometry of these samples that is known, to which that of other places is added.
     """
     header, band = vis.header, band_of(vis.header.freq_mhz)
-    anchors: list[_Anchor] = []
+    anchors = [] if anchors is None else anchors
     turn, delay, beam, uv = [], [], [], []
     for place in places:
         axes = sky_axes(place)
@@ -175,7 +186,7 @@ def seen_sources(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, 
         anchor = next(near, None)
         if anchor is None:
             uvw, path = (np.nan_to_num(a) for a in vis.uvw(start, stop, place))
-            anchor = _Anchor(axes, uvw, path, vis.pointing(start, stop, place))
+            anchor = Anchor(axes, uvw, path, vis.pointing(start, stop, place))
             anchors.append(anchor)
         away = anchor.axes @ (axes[2] - anchor.axes[2])
         cycles, seconds = turns_at(band, (anchor.path + anchor.uvw @ away) / LIGHT_M_S)
@@ -193,7 +204,7 @@ def seen_sources(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, 
     return Seen(*parts)
 
 
-class _Anchor(NamedTuple):
+class Anchor(NamedTuple):
     """Geometry of a place: its axes, baselines, paths and where the dishes look."""
 
     axes: NDArray[np.float64]
