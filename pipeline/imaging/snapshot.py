@@ -66,7 +66,7 @@ class Snapshot:
     def place(self, x: float, y: float) -> SkyCoord:
         """The place of a pixel."""
         columns, rows = self.grid.direction_cosines()
-        l, m = columns[round(x)], rows[round(y)]
+        l, m = columns[int(x)], rows[int(y)]
         ra, dec = erfa.c2s(np.array([l, m, math.sqrt(1 - l**2 - m**2)]) @ self.axes)
         return SkyCoord(ra, dec, unit="rad")
 

@@ -86,7 +86,8 @@ def test_far_from_the_zenith_too(tmp_path):
 def test_a_snapshot_shows_all_of_the_beam(made):
     vis = NsfrbReader(made.recordings)
     shot = snapshot(vis, 60, 85, SETTINGS.weighting.uses)
-    y, x = np.unravel_index(int(shot.image.argmax()), shot.image.shape)
+    assert shot is not None
+    y, x = (int(i) for i in np.unravel_index(int(shot.image.argmax()), shot.image.shape))
     pixel = shot.grid.pixel_rad
     assert shot.place(x, y).separation(places(made)[0]).rad < pixel
     reach = reach_rad(vis)
