@@ -29,8 +29,9 @@ from pipeline.imaging.subtraction import (
 )
 from pipeline.visibilities.block import VisBlock, VisReader
 
-_BRIGHT = 30.0
-"""Standard deviations from which what the beam leaves of a source is worth following in time."""
+_BRIGHT, _BRIGHTEST = 30.0, 1000.0
+"""Standard deviations from which what the beam leaves of a source is worth following in time,
+and from which it is with the last order."""
 _NEAR = 0.02
 """Steps that are shorter, of the largest, are the last."""
 
@@ -193,7 +194,8 @@ class Fit:
         mean = np.sum(power * constant, 0) / np.maximum(power.sum(0), 1e-30)
         seen_by = np.sqrt(power.sum(0) / max(weight, 1e-30))
         significance = mean * seen_by / max(self.noise_jy, 1e-30)
-        free[(significance > _BRIGHT) | (not header.dish_m)] = True
+        free[(significance > _BRIGHT) | (not header.dish_m), :-1] = True
+        free[(significance > _BRIGHTEST) | (not header.dish_m)] = True
         fluxes = _solved(matrix, rhs, free).transpose(1, 2, 0)
         return SteadySources(tuple(places), fluxes, mean, significance)
 

@@ -29,7 +29,7 @@ from pipeline.stages import Stages
 from pipeline.visibilities.block import VisBlock, VisHeader, VisReader, VisWrapper
 
 _STRETCH_S = 600.0
-"""The polynomial has an order more for every such stretch of the recording."""
+"""The polynomial has an order more for every such stretch of the recording, and one more."""
 _HIGHEST_ORDER = 8
 _SOURCES_AT_ONCE = 4
 _SHARED_RAD = math.radians(0.3)
@@ -151,7 +151,7 @@ class SubtractedReader(VisWrapper):
 def n_orders(header: VisHeader) -> int:
     """Coefficients of the polynomials in time, at most."""
     stretches = math.ceil(header.n_samples * header.tsamp_s / _STRETCH_S)
-    return min(1 + stretches, _HIGHEST_ORDER)
+    return min(2 + stretches, _HIGHEST_ORDER)
 
 
 def chebyshev(header: VisHeader, sample: NDArray[np.int64], n: int) -> NDArray[np.float64]:
