@@ -80,7 +80,7 @@ class _Averaging(NamedTuple):
         return np.average(self.freq_hz, axis=1, weights=self.count) / 1e6
 
 
-def _averaging(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _Averaging:
+def averaging_of(freq_mhz: NDArray[np.float64], most: int, widest_mhz: float) -> _Averaging:
     """Image channels of equal numbers of fine channels, in groups no wider than ``widest_mhz``."""
     n_fine = len(freq_mhz)
     members = -(-n_fine // min(most, n_fine))
@@ -122,7 +122,7 @@ def _grouped(a: Any, members: int, in_group: int) -> Any:
 
 
 @partial(jax.jit, static_argnums=1)
-def _images(
+def group_images(
     gridder: Gridder,
     groups: tuple[int, int],
     channels: tuple[Band, jax.Array],
@@ -226,8 +226,8 @@ class ImagedReader(BaseReader):
             problem = "is not known, so neither is the primary beam"
             raise InputError(where, "dish", problem, "set imaging.primary_beam = false")
         beam = 0.7 / longest
-        widest_mhz = _widest_share(settings.max_smearing, beam, edge) * known.freq_mhz.min()
-        self._averaging = _averaging(known.freq_mhz, settings.channels, widest_mhz)
+        widest_mhz = widest_share(settings.max_smearing, beam, edge) * known.freq_mhz.min()
+        self._averaging = averaging_of(known.freq_mhz, settings.channels, widest_mhz)
         self._band = band_of(known.freq_mhz)
         self._fwhm = (
             beam_fwhm(self._averaging.centre_mhz, known.dish_m) if settings.primary_beam else None
@@ -259,7 +259,7 @@ class ImagedReader(BaseReader):
     def _seen_baselines(self, epochs: tuple[int, ...]) -> tuple[NDArray, NDArray]:
         """Baselines (epoch, baseline, 3) in metres, and which of them images are made of."""
         vis = self._vis
-        seen = np.stack([_mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
+        seen = np.stack([mean_uvw(vis.uvw(t, t + 1, self._centre)[0]) for t in epochs])
         used = np.isfinite(seen).all(-1) & self._weighting.uses(seen)
         if not used.any():
             problem = "none is as long as the weighting asks for, or none was recorded"
@@ -413,13 +413,13 @@ class ImagedReader(BaseReader):
             return np.pad(a, ((0, spare), *[(0, 0)] * (a.ndim - 1))) if spare else a
 
         cycles, delay_s = turns_at(self._band, np.nan_to_num(path[group]) / LIGHT_M_S)
-        return _images(
+        return group_images(
             self._gridder,
             (self._averaging.members, self._averaging.in_group),
             (self._band, self._averaging.relative),
             (whole(block.data[group]), whole(block.weights[group])),
             (whole(cycles), whole(delay_s)),
-            self._geometry(_mean_uvw(uvw[group])),
+            self._geometry(mean_uvw(uvw[group])),
         )
 
     def _psf(self, uvw: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -476,7 +476,7 @@ def _outside_beam(
     )
 
 
-def _widest_share(loss: float, beam: float, edge: float) -> float:
+def widest_share(loss: float, beam: float, edge: float) -> float:
     """Bandwidth, as a share of the frequency, that loses so much at the edge of a field.
 
     A Gaussian beam smeared by a band of the relative width b keeps 1 / sqrt(1 + 0.462 x^2) of
@@ -496,7 +496,7 @@ def _groups_in_memory(header: VisHeader, at_once: int) -> int:
     return max(1, _STRETCH_BYTES // (at_once * sample_bytes))
 
 
-def _mean_uvw(uvw: NDArray[np.float64]) -> NDArray[np.float64]:
+def mean_uvw(uvw: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of the baselines (time, baseline, 3) of some samples; NaN where there is none."""
     there = np.isfinite(uvw)
     mean = np.where(there, uvw, 0).sum(0) / np.maximum(there.sum(0), 1)

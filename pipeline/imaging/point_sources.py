@@ -9,6 +9,7 @@ S being its flux and A the gain of the primary beam.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -21,6 +22,9 @@ from pipeline.imaging.beam import beam_fwhm, gaussian_gain
 from pipeline.imaging.geometry import LIGHT_M_S, sky_axes
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
 from pipeline.visibilities.block import VisHeader, VisReader
+
+_SHARED_RAD = math.radians(0.3)
+"""Sources so close share a geometry."""
 
 
 class Channels(NamedTuple):
@@ -55,30 +59,53 @@ class Seen(NamedTuple):
     uv_m: NDArray[np.float32]
 
 
-def seen_by(vis: VisReader, start: int, stop: int, places: tuple[SkyCoord, ...]) -> Seen:
+def seen_by(
+    vis: VisReader,
+    start: int,
+    stop: int,
+    places: tuple[SkyCoord, ...],
+    anchors: list[Anchor] | None = None,
+) -> Seen:
     """Sources in some samples.
 
-    The geometry is that of the first source, and of the others relative to it: what aberration
-    and light deflection differ by across a field, a tenth of an arcsecond and the same all the
-    time, is left in their places.
+    Those that are close to one before share its geometry, relative to it: what aberration and
+    light deflection differ by across so little, less than a tenth of an arcsecond and the same
+    all the time, is left in their places.
+
+    Parameters
+    ----------
+    anchors : list of Anchor, optional
+        Geometry of these samples that is known, to which that of other places is added.
     """
     header, band = vis.header, band_of(vis.header.freq_mhz)
-    first = sky_axes(places[0])
-    uvw, path = (np.nan_to_num(a) for a in vis.uvw(start, stop, places[0]))
-    towards = vis.pointing(start, stop, places[0])
-    in_sky = uvw @ first
+    anchors = [] if anchors is None else anchors
     turn, delay, beam, uv = [], [], [], []
-    for axes in map(sky_axes, places):
-        away = first @ (axes[2] - first[2])
-        cycles, seconds = turns_at(band, (path + uvw @ away) / LIGHT_M_S)
+    for place in places:
+        axes = sky_axes(place)
+        near = (a for a in anchors if np.linalg.norm(axes[2] - a.axes[2]) < _SHARED_RAD)
+        anchor = next(near, None)
+        if anchor is None:
+            uvw, path = (np.nan_to_num(a) for a in vis.uvw(start, stop, place))
+            anchor = Anchor(axes, uvw, path, vis.pointing(start, stop, place))
+            anchors.append(anchor)
+        away = anchor.axes @ (axes[2] - anchor.axes[2])
+        cycles, seconds = turns_at(band, (anchor.path + anchor.uvw @ away) / LIGHT_M_S)
         turn.append(cycles)
         delay.append(seconds)
-        uv.append(in_sky @ axes[:2].T)
-        # From where the dishes look; all directions are unit vectors about the first source.
-        chord2 = np.sum((towards - [0, 0, 1] - away) ** 2, axis=1)
+        uv.append(anchor.uvw @ anchor.axes @ axes[:2].T)
+        # From where the dishes look; all directions are unit vectors about the anchor.
+        chord2 = np.sum((anchor.towards - [0, 0, 1] - away) ** 2, axis=1)
         beam.append(beam_gain(header, chord2))
-    parts = (np.stack(a).astype(np.float32) for a in (turn, delay, beam, uv))
-    return Seen(*parts)
+    return Seen(*(np.stack(a).astype(np.float32) for a in (turn, delay, beam, uv)))
+
+
+class Anchor(NamedTuple):
+    """Geometry of a place: its axes, baselines, paths and where the dishes look."""
+
+    axes: NDArray[np.float64]
+    uvw: NDArray[np.float64]
+    path: NDArray[np.float64]
+    towards: NDArray[np.float64]
 
 
 def beam_gain(header: VisHeader, chord2: NDArray[np.floating]) -> NDArray[np.floating]:

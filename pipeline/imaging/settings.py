@@ -36,6 +36,9 @@ class ImagingSettings:
         below a tenth they are NaN.
     gains : Path, optional
         File of gains, that ``slowburst calibrate`` wrote.
+    catalog : Path or None
+        ECSV table of steady sources to take out beside those that are found: ``ra`` and
+        ``dec`` in degrees, ``flux_jy``, and perhaps ``spectral_index``.
     weighting : Weighting
     flags : FlagSettings
     """
@@ -49,6 +52,7 @@ class ImagingSettings:
     max_smearing: float = 0.02
     primary_beam: bool = False
     gains: Path | None = None
+    catalog: Path | None = None
     weighting: Weighting = field(default_factory=Weighting)
     flags: FlagSettings = field(default_factory=FlagSettings)
 

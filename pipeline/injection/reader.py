@@ -41,7 +41,7 @@ class InjectedReader(BaseReader):
         self.header, self._reader, self._owns = header, reader, True
         self._injections = [(one, points.stamp(one.x, one.y)) for one in injections]
         self.weights = np.zeros((header.n_samples, header.n_channels), np.float32)
-        self._stages = reader.stages
+        self._stages, self.tally = reader.stages, reader.tally
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         block = self._reader.read(start, stop)

@@ -15,7 +15,13 @@ from pipeline.errors import InputError, NoDataError
 from pipeline.imaging.cube import write_cube
 from pipeline.imaging.geometry import LIGHT_M_S
 from pipeline.imaging.gridding import Grid
-from pipeline.imaging.imager import ImagedReader, ImagingSettings, _averaging, _grouped, _images
+from pipeline.imaging.imager import (
+    ImagedReader,
+    ImagingSettings,
+    _grouped,
+    averaging_of,
+    group_images,
+)
 from pipeline.imaging.weighting import Weighting
 from pipeline.positions import refine_position
 from pipeline.readers.cube import CubeReader
@@ -157,7 +163,7 @@ def test_the_middle_of_a_recording_may_be_missing():
 @pytest.mark.parametrize("widest", [0.5, 2.0, 30.0])
 def test_every_fine_channel_is_in_one_group_no_wider_than_allowed(n_fine, widest):
     freq_mhz = 1400 + np.arange(n_fine) * 1.0
-    table = _averaging(freq_mhz, 16, widest)
+    table = averaging_of(freq_mhz, 16, widest)
     number = _grouped(np.arange(1, n_fine + 1), table.members, table.in_group)
     assert number[number > 0].tolist() == list(range(1, n_fine + 1))
     assert table.in_group <= max(1, widest)
@@ -268,7 +274,7 @@ def test_a_cube_of_nothing_is_not_written(tmp_path):
 
 def test_groups_do_not_straddle_a_gap_in_frequency():
     freq = np.r_[1400 + np.arange(6), 1450 + np.arange(6)].astype(float)
-    averaging = _averaging(freq, 1, 3.0)
+    averaging = averaging_of(freq, 1, 3.0)
     first = np.arange(12) // averaging.in_group
     spans = [np.ptp(freq[first == group]) for group in np.unique(first)]
     assert max(spans) <= 2.0
@@ -282,8 +288,8 @@ def test_images_anywhere_in_a_field_share_what_is_compiled():
     for row, column in ((3, 5), (40, 90), (110, 20)):
         part = reader.cropped(slice(row, row + 33), slice(column, column + 33))
         images.append(part.read(0, 20).data)
-        before = before or _images._cache_size()
-    assert _images._cache_size() == before
+        before = before or group_images._cache_size()
+    assert group_images._cache_size() == before
     whole = reader.read(0, 20).data
     np.testing.assert_allclose(images[1], whole[..., 40:73, 90:123], atol=2e-3)
 
