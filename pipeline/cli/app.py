@@ -57,6 +57,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("search", "pipeline.cli.search", "Find bursts in a recording."),
     CommandRow("image", "pipeline.cli.image", "Make an image cube of visibilities."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
+    CommandRow("periods", "pipeline.cli.periods", "Find periods of pulses and of light curves."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )
 
