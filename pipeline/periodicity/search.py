@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -36,6 +36,8 @@ class Periodicity:
     pixel : int
         Column of the light curve.
     pulse : Pulse
+    snr_trial : float
+        S/N at the best trial period: the pulse has that of the best period near it.
     snr_rest : float
         S/N without the cycle that is brightest.
     harmonics : tuple of (str, float, float)
@@ -45,6 +47,7 @@ class Periodicity:
 
     pixel: int
     pulse: Pulse
+    snr_trial: float
     snr_rest: float
     harmonics: tuple[tuple[str, float, float], ...] = ()
 
@@ -100,13 +103,13 @@ def find_periods(
         for i, pixel in enumerate(active):
             pulse, rest, taken = _strongest(plan, Curve(signal[:, i], weight[:, i]), cells[:, i])
             if pulse.snr >= threshold and rest >= _ALONE * pulse.snr:
-                new[i] = Periodicity(int(pixel), pulse, rest)
+                new[i] = Periodicity(int(pixel), pulse, float(cells[:, i].max()), rest)
             _take_out(signal[:, i], weight[:, i], taken)
         before, cells = cells, periodogram(plan, signal, weight)
         for i, one in new.items():
             gone = (before[:, i] >= threshold) & (cells[:, i] < threshold)
             harmonics = _harmonics(plan, one.pulse.period, before[:, i], gone)
-            found.append(Periodicity(one.pixel, one.pulse, one.snr_rest, harmonics))
+            found.append(replace(one, harmonics=harmonics))
         stay = cells.max(axis=0) >= threshold
         active, signal, weight = active[stay], signal[:, stay], weight[:, stay]
         cells = cells[:, stay]

@@ -104,7 +104,7 @@ def _add_folded(rows: list[dict[str, Any]], one: Folded, periods: Periods) -> No
             "snr": pulse.snr,
             "snr_rest": one.found.snr_rest,
             "n_periods": header.n_samples / pulse.period,
-            "fap": false_alarm_probability(plan, pulse.snr, periods.n_curves),
+            "fap": false_alarm_probability(plan, one.found.snr_trial, periods.n_curves),
             "harmonic_of": 0,
             "ratio": "",
         }

@@ -25,7 +25,7 @@ from pipeline.report.style import (
 )
 from pipeline.sinks.atomic import write_atomically
 
-_MOST_BINS = 64
+_MOST_BINS, _COLUMNS = 64, 700
 
 
 def write_figures(out: Path, periods: Periods, most: int) -> list[Path]:
@@ -93,9 +93,14 @@ def _periodogram(axes: Axes, one: Folded, periods: Periods) -> None:
     assert header is not None
     assert plan is not None
     middle = np.sqrt(plan.period_low * plan.period_high) * header.tsamp_s
-    order = np.argsort(middle)
+    # Cells are of unequal size: the last of a base period may hold a trial or two.
+    edge = np.geomspace(middle.min(), middle.max() * (1 + 1e-9), _COLUMNS + 1)
+    column = np.searchsorted(edge, middle, side="right") - 1
+    best = np.full(_COLUMNS, -np.inf)
+    np.maximum.at(best, column, one.cells)
+    shown = np.isfinite(best)
     tidy(axes, "Largest S/N of the trial periods", grid=True)
-    axes.plot(middle[order], one.cells[order], color=BLUE, lw=0.7)
+    axes.plot(np.sqrt(edge[1:] * edge[:-1])[shown], best[shown], color=BLUE, lw=0.7)
     period = one.found.pulse.period * header.tsamp_s
     axes.plot(period, one.found.pulse.snr, "v", color=ACCENT, ms=6, label="found")
     for ratio, at, snr in one.found.harmonics:
@@ -111,7 +116,7 @@ def _periodogram(axes: Axes, one: Folded, periods: Periods) -> None:
     threshold = periods.summary["config"]["threshold"]
     axes.axhline(threshold, color=MUTED, lw=0.8, ls=(0, (4, 3)), label="threshold")
     axes.set(xlabel="period (s)", ylabel="S/N", xlim=(middle.min(), middle.max()))
-    axes.set_ylim(0, 1.15 * max(float(one.cells.max()), one.found.pulse.snr, threshold))
+    axes.set_ylim(0, 1.3 * max(float(one.cells.max()), one.found.pulse.snr, threshold))
     log_ticks(axes)
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper left")
 
