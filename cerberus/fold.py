@@ -78,13 +78,13 @@ class Octave:
         levels = merges(rows)
         tables[: len(levels), :, :rows] = levels
         return Base(
-            np.int32(rows),
-            np.int32(p),
-            np.int32(self.widest[i]),
-            np.float32(self.per_bin[i]),
+            np.array(rows, np.int32),
+            np.array(p, np.int32),
+            np.array(self.widest[i], np.int32),
+            np.array(self.per_bin[i], np.float32),
             np.floor(cycle).astype(np.int32),
             (cycle - np.floor(cycle)).astype(np.float32),
-            np.int32(len(levels)),
+            np.array(len(levels), np.int32),
             *(np.ascontiguousarray(tables[:, j]) for j in range(3)),
         )
 

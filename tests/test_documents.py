@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
 
 import pytest
 
 from pipeline.candidates import COLUMNS
 from pipeline.config import parse_config
+from pipeline.periodicity.settings import PeriodSettings
+from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 
@@ -45,6 +47,18 @@ def test_settings_of_a_search(page):
     for name, text in documented.items():
         value = list(known[name]) if isinstance(known[name], tuple) else known[name]
         assert tomllib.loads(f"x = {text}")["x"] == value, name
+
+
+def test_settings_and_columns_of_periods(repository):
+    page = (repository / "docs" / "periods.md").read_text(encoding="utf-8")
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    assert {k: tomllib.loads(f"x = {v}")["x"] for k, v in documented.items()} == asdict(
+        PeriodSettings()
+    )
+    columns = [n for k, _ in rows_of(page, "## Results") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(PERIOD_COLUMNS)
 
 
 def test_columns_of_the_candidates(page):

@@ -59,6 +59,11 @@ class Base(NamedTuple):
     shift: NDArray[np.int32]
 
 
+def thinned(width: int) -> int:
+    """Base 2 logarithm of the step in trials of a boxcar: a quarter of its width at most."""
+    return max(0, width.bit_length() - 3)
+
+
 def merges(n_rows: int) -> NDArray[np.int64]:
     """Head, tail and shift of every level, (level, 3, row): blocks are halved to the end."""
     row, levels = np.arange(n_rows), []
@@ -105,10 +110,9 @@ def best_cells(
     """
     total = jnp.sum(weight, axis=0)
     data, weights = _fold(signal, base, n_flat), _fold(weight, base, n_flat)
-    # Wider boxcars look at every second, fourth, ... trial.
     classes: dict[int, list[int]] = {}
     for width in widths:
-        classes.setdefault(max(0, width.bit_length() - 2), []).append(width)
+        classes.setdefault(thinned(width), []).append(width)
 
     def cell(i: jax.Array) -> jax.Array:
         best = []

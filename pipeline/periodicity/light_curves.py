@@ -85,8 +85,8 @@ def _channels(near: Reader, pixels: tuple) -> tuple[NDArray[np.float32], NDArray
     level = np.nanmedian(data, axis=0)
     sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(data - level), axis=0)
     sigma = np.where(known & (sigma > 0), sigma, np.nan)
-    good = np.isfinite(sigma).any(axis=1)
-    variance = np.nanmedian(np.where(good[:, None], sigma, 1), axis=1) ** 2
+    good = np.any(np.isfinite(sigma), axis=1)
+    variance = np.nanmedian(np.where(np.expand_dims(good, 1), sigma, 1), axis=1) ** 2
     return level.astype(np.float32), np.where(good, 1 / variance, 0).astype(np.float32)
 
 

@@ -65,7 +65,7 @@ def false_alarm_probability(plan: FoldPlan, snr: float, n_curves: float = 1.0) -
 
 def independent_share(snr: float) -> float:
     """Independent trials to a phase bin of a trial period."""
-    return 2.2 * (snr / 5) ** 2
+    return 2.4 * (snr / 5) ** 2
 
 
 def find_periods(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.periodicity.run import Folded, Periods, Timed
 from pipeline.periodicity.table import folded_image
@@ -191,5 +192,5 @@ def _arrivals(one: Timed) -> bytes:
     )
     figure.text(0.97, 0.915, join(facts), size=9, color=MUTED, ha="right")
     axes.set(xlabel="cycle", ylabel="residual (s)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return to_png(figure)

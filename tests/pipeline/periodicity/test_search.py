@@ -45,7 +45,7 @@ def test_false_alarms_of_noise_are_as_often_as_told(gaps):
 
 
 def test_a_weak_train_is_found_with_its_error_and_its_harmonics():
-    n, pulls = 4000, []
+    n, pulls = 2000, []
     for seed in range(6):
         period = 74.5 + 0.37 * seed
         flux = noise(n, 1, seed) + train(n, period, 7.0, 20.0, 11.0)[:, None]
@@ -55,34 +55,35 @@ def test_a_weak_train_is_found_with_its_error_and_its_harmonics():
         assert {"2/1", "1/2"} & {ratio for ratio, _, _ in one.harmonics}
         centre = (one.pulse.phase * one.pulse.period - 11.0 - 3.0) % period
         assert min(centre, period - centre) < 3
-    assert 0.2 < np.sqrt(np.mean(np.square(pulls))) < 2.0
+    # Of six: chi2 has its 1e-3 and 1 - 1e-3 points at 0.25 and 1.93; errors are known to 15 %.
+    assert 0.2 < np.sqrt(np.mean(np.square(pulls))) < 2.2
 
 
 def test_two_trains_of_one_pixel_are_both_found():
-    flux = noise(4000, 1, 1) + train(4000, 74.5, 6, 30)[:, None] + train(4000, 317, 12, 17)[:, None]
+    flux = noise(2000, 1, 1) + train(2000, 74.5, 6, 30)[:, None] + train(2000, 317, 12, 18)[:, None]
     periods = sorted(one.pulse.period for one in search(flux))
     assert periods == [pytest.approx(74.5, rel=2e-3), pytest.approx(317, rel=4e-3)]
 
 
 def test_one_bright_burst_is_no_period_and_hides_none():
-    flux = noise(4000, 2, 4)
-    flux[1500:1510] += 12
-    flux[:, 1] += train(4000, 91, 8, 18)
+    flux = noise(2000, 2, 4)
+    flux[700:710] += 12
+    flux[:, 1] += train(2000, 91, 8, 18)
     (one,) = search(flux)
     assert one.pixel == 1
     assert one.pulse.period == pytest.approx(91, rel=2e-3)
 
 
 def test_slow_drifts_give_nothing():
-    n = 4000
+    n = 2000
     t = np.arange(n) / n
     drift = np.stack([30 * t, 20 * np.cos(3 * t), 40 * t**2 - 60 * t], axis=1)
-    assert search(noise(n, 3, 5) + drift, max_period=400) == []
+    assert search(noise(n, 3, 5) + drift, max_period=200) == []
 
 
 def test_pixels_without_noise_or_data_are_passed_over():
-    flux = noise(1000, 3, 6)
+    flux = noise(2000, 3, 6)
     flux[:, 0] = 0
-    weight = np.ones((1000, 3), np.float32)
+    weight = np.ones((2000, 3), np.float32)
     weight[:, 1] = 0
     assert search(flux, weight) == []
