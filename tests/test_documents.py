@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from pipeline.candidates import COLUMNS
 from pipeline.config import parse_config
 from pipeline.injection.settings import InjectionSettings
+from pipeline.periodicity.settings import PeriodSettings
+from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 
@@ -60,6 +62,18 @@ def test_settings_of_injections(repository):
         text = documented.pop(f.name)
         assert (text == "none") if value is None else (tomllib.loads(f"x = {text}")["x"] == value)
     assert set(documented) <= {"key of `[injection]"}
+
+
+def test_settings_and_columns_of_periods(repository):
+    page = (repository / "docs" / "periods.md").read_text(encoding="utf-8")
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    assert {k: tomllib.loads(f"x = {v}")["x"] for k, v in documented.items()} == asdict(
+        PeriodSettings()
+    )
+    columns = [n for k, _ in rows_of(page, "## Results") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(PERIOD_COLUMNS)
 
 
 def test_columns_of_the_candidates(page):

@@ -60,6 +60,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("calibrate", "pipeline.cli.calibrate", "Solve for the gains of antennas."),
     CommandRow("check", "pipeline.cli.check", "Flux scale, positions and noise of a recording."),
     CommandRow("simulate", "pipeline.cli.simulate", "Simulate a recording, with the truth."),
+    CommandRow("periods", "pipeline.cli.periods", "Find periods of pulses and of light curves."),
     CommandRow("report", "pipeline.cli.report", "Remake the report of a search."),
 )
 

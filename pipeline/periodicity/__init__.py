@@ -1,0 +1,1 @@
+"""Periods of light curves and of times of arrival."""
