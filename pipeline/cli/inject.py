@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,8 +41,8 @@ def inject(
     """
     from pipeline.config import load_config
     from pipeline.injection.campaign import Campaign, CampaignSettings
+    from pipeline.injection.recording import Recording
     from pipeline.injection.results import write_injections
-    from pipeline.readers import open_recording
 
     settings = load_config(config, CampaignSettings) if config else CampaignSettings()
     search = with_options(
@@ -50,11 +50,9 @@ def inject(
     )
     injection = with_options(settings.injection, {"n": n, "seed": seed})
 
-    def opened() -> Any:
-        return open_recording(inputs, search.imaging, search.max_sources)
-
     with progress_bar("injecting") as tell:
-        campaign = Campaign(opened, out, CampaignSettings(injection, search), tell)
+        recording = Recording(inputs, search, injection.level)
+        campaign = Campaign(recording, out, CampaignSettings(injection, search), tell)
         table = campaign.run()
         summary = write_injections(out, table, campaign.summary)
     if json_summary:

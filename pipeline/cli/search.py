@@ -68,13 +68,17 @@ def search(
     given["imaging"] = with_options(settings.imaging, {"gains": gains})
     settings = with_options(settings, given)
     with progress_bar("looking for steady sources") as update:
-        reader = open_recording(inputs, settings.imaging, settings.max_sources, progress=update)
+        if inject is None:
+            live, sources = None, settings.max_sources
+            reader = open_recording(inputs, settings.imaging, sources, progress=update)
+        else:
+            live = with_pulses(inputs, settings, inject, update)
+            reader = live.reader
     with reader:
         tell_notes(reader.header)
-        if inject is None:
-            summary = run(reader, out, settings)
-        else:
-            summary = run_injected(reader, out, settings, inject)
+        summary = run(reader, out, settings, live and live.mark)
+    if live is not None:
+        tell_injected(live, out, summary["n_injected"])
     page = None
     if report:
         from pipeline.report import make_report
@@ -139,22 +143,27 @@ def keep_recording(out: Path, inputs: list[Path]) -> None:
         raise InputError(str(out), "--out", "is a part of the recording", remedy)
 
 
-def run_injected(reader: Any, out: Path, settings: Any, config: Path) -> dict[str, Any]:
-    """Search a recording with pulses in it that a file of settings describes."""
+def with_pulses(inputs: list[Path], settings: Any, config: Path, progress: Any) -> Any:
+    """A recording with the pulses in it that a file of settings describes."""
     from pipeline.config import load_config
     from pipeline.injection.live import LiveInjection
+    from pipeline.injection.recording import Recording
     from pipeline.injection.settings import InjectionSettings
+
+    injection = load_config(config, InjectionSettings)
+    return LiveInjection(Recording(inputs, settings, injection.level, progress), injection)
+
+
+def tell_injected(live: Any, out: Path, n_marked: int) -> None:
+    """Write what was put in, and say what was found of it."""
     from pipeline.sinks.files import read_results
 
-    live = LiveInjection(reader, settings, load_config(config, InjectionSettings))
-    summary = run(live.reader, out, settings, live.mark)
     table = live.write(out, read_results(out).candidates)
     typer.echo(
         f"{len(table)} pulses were put in, {int(table['grouped'].sum())} of them found; "
-        f"{summary['n_injected']} candidates are marked",
+        f"{n_marked} candidates are marked",
         err=True,
     )
-    return summary
 
 
 def run(reader: Any, out: Path, settings: Any, injected: Any = None) -> dict[str, Any]:

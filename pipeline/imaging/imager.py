@@ -229,9 +229,8 @@ class ImagedReader(BaseReader):
         widest_mhz = widest_share(settings.max_smearing, beam, edge) * known.freq_mhz.min()
         self._averaging = averaging_of(known.freq_mhz, settings.channels, widest_mhz)
         self._band = band_of(known.freq_mhz)
-        self._fwhm = (
-            beam_fwhm(self._averaging.centre_mhz, known.dish_m) if settings.primary_beam else None
-        )
+        self._divided = settings.primary_beam
+        self._fwhm = beam_fwhm(self._averaging.centre_mhz, known.dish_m) if known.dish_m else None
         self._at_once = _sharing(known, edge, settings.error * beam)
         self._stretch = self._at_once * _groups_in_memory(known, self._at_once)
         self._last: _Made | None = None
@@ -302,6 +301,10 @@ class ImagedReader(BaseReader):
         Images have it in them: their noise is the same all over. NaN where it is below a
         tenth, None where the settings do not ask for it.
         """
+        return self.beam(sample) if self._divided else None
+
+    def beam(self, sample: int) -> NDArray[np.float32] | None:
+        """Gain of the primary beam as of :meth:`gain`; None where the dishes are not known."""
         if self._fwhm is None:
             return None
         l, m = self._grid.direction_cosines()

@@ -21,8 +21,8 @@ from pipeline.errors import InputError
 from pipeline.grouping import group_detections
 from pipeline.injection.ideal import measured_noise
 from pipeline.injection.matching import match
-from pipeline.injection.pulses import Injection, Limits, draw_pass, snr_as_recorded
-from pipeline.injection.reader import InjectedReader
+from pipeline.injection.pulses import Gain, Injection, Limits, draw_pass, snr_as_recorded
+from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
 from pipeline.matched import MatchedReader
@@ -87,8 +87,7 @@ class Campaign:
 
     Parameters
     ----------
-    open_reader : callable
-        Opens the recording anew.
+    recording : Recording
     out : Path
         Folder that keeps every pass that was made.
     settings : CampaignSettings
@@ -103,22 +102,22 @@ class Campaign:
 
     def __init__(
         self,
-        open_reader: Callable[[], Reader],
+        recording: Recording,
         out: Path,
         settings: CampaignSettings,
         tell: Callable[[int, int, str], None] | None = None,
     ) -> None:
-        self._open, self._out = open_reader, out / _FOLDER
+        self._recording, self._out = recording, out / _FOLDER
         self._all, self._settings = settings, settings.injection
         self._tell = tell or (lambda *_: None)
         device.prepare()
-        with open_reader() as reader:
+        with recording.opened() as reader:
             self.header = reader.header
             self.plan = plan_for(reader.header, settings.search)
             template = self.plan.config.template
             searched = reader if template is None else MatchedReader(reader, template)
             self._noise = measured_noise(searched)
-            self._passes = self._planned(reader)
+            self._passes = self._planned(recording.beam(reader))
         self._n_false = 0
         self._claim()
 
@@ -151,10 +150,12 @@ class Campaign:
             tables.append(_read(path))
         return vstack(tables, metadata_conflicts="silent")
 
-    def _planned(self, reader: Reader) -> list[list[Injection]]:
+    def _planned(self, gain: Gain) -> list[list[Injection]]:
         passes, total, limits = [], 0, Limits.of(self.plan)
         while total < self._settings.n:
-            drawn = draw_pass(self._settings, len(passes), reader, self._noise, limits)
+            number = len(passes)
+            of_search = self._noise, limits
+            drawn = draw_pass(self._settings, number, self.header, *of_search, gain)
             passes.append(drawn)
             total += len(drawn)
         return passes
@@ -188,7 +189,7 @@ class Campaign:
         """Detections without any pulse put in."""
         path = self._out / _BLANK
         if not path.exists():
-            with self._open() as reader:
+            with self._recording.opened() as reader:
                 reader = flagged_images(reader, self._all.search.flags)
                 found = _search(reader, self.plan, self._telling(0))
             columns = {f: getattr(found.table, f) for f in found.table.__dataclass_fields__}
@@ -200,7 +201,7 @@ class Campaign:
         return DetectionTable(**{name: np.asarray(table[name]) for name in table.colnames})
 
     def _pass(self, number: int, injections: Sequence[Injection], blank: DetectionTable) -> Table:
-        with InjectedReader(self._open(), injections) as injected:
+        with self._recording.opened(injections, self.header) as injected:
             reader = flagged_images(injected, self._all.search.flags)
             found = _search(reader, self.plan, self._telling(number + 1))
             groups = summarise_groups(found.table, found.labels)

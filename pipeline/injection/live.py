@@ -9,16 +9,16 @@ from astropy.table import Table
 from astropy.time import Time
 from numpy.typing import NDArray
 
-from pipeline.block import Reader, StreamHeader
+from pipeline.block import StreamHeader
 from pipeline.candidates import DetectionTable
 from pipeline.injection.ideal import measured_noise
 from pipeline.injection.matching import from_injections, match
 from pipeline.injection.pulses import Limits, draw_pass, snr_as_recorded
-from pipeline.injection.reader import InjectedReader
+from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
 from pipeline.matched import MatchedReader
-from pipeline.search import SearchSettings, plan_for, versions
+from pipeline.search import plan_for, versions
 from pipeline.sinks.files import write_table
 
 TABLE_NAME = "injections.ecsv"
@@ -29,9 +29,7 @@ class LiveInjection:
 
     Parameters
     ----------
-    reader : Reader
-        Closed with ``self.reader``.
-    search : SearchSettings
+    recording : Recording
     settings : InjectionSettings
         Of which one pass is put in.
 
@@ -42,14 +40,15 @@ class LiveInjection:
     injections : list of Injection
     """
 
-    def __init__(self, reader: Reader, search: SearchSettings, settings: InjectionSettings) -> None:
-        header, plan = reader.header, plan_for(reader.header, search)
-        template = plan.config.template
-        searched = reader if template is None else MatchedReader(reader, template)
-        self._noise = measured_noise(searched)
-        limits = Limits.of(plan)
-        self.injections = draw_pass(settings, 0, reader, self._noise, limits)
-        self.reader, self._header = InjectedReader(reader, self.injections), header
+    def __init__(self, recording: Recording, settings: InjectionSettings) -> None:
+        with recording.opened() as reader:
+            header, plan = reader.header, plan_for(reader.header, recording.search)
+            template = plan.config.template
+            searched = reader if template is None else MatchedReader(reader, template)
+            self._noise, limits = measured_noise(searched), Limits.of(plan)
+            gain = recording.beam(reader)
+            self.injections = draw_pass(settings, 0, header, self._noise, limits, gain)
+        self.reader, self._header = recording.opened(self.injections, header), header
 
     def mark(self, table: DetectionTable) -> NDArray[np.bool_]:
         """Which detections may be of pulses that were put in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerberus.plan import SearchPlan
-from pipeline.block import Reader, StreamHeader
+from pipeline.block import StreamHeader
 from pipeline.injection.ideal import ideal_snr
 from pipeline.injection.settings import InjectionSettings, Range
 from pipeline.simulation.config import Pulse
@@ -18,6 +19,7 @@ from pipeline.simulation.pulses import delays_s, pulse_flux, sample_range
 
 _APART_FWHM = 2.5
 _GUARD_S, _GUARD_WIDTHS = 3.0, 3.0
+Gain = Callable[[int], NDArray[np.float32] | None]
 _TRIES, _AT_ONCE = 50, 8
 
 
@@ -82,9 +84,10 @@ class Limits:
 def draw_pass(
     settings: InjectionSettings,
     number: int,
-    reader: Reader,
+    header: StreamHeader,
     noise: NDArray[np.float32],
     limits: Limits,
+    gain: Gain = lambda _: None,
 ) -> list[Injection]:
     """Pulses of one pass over a recording, in order of time.
 
@@ -98,14 +101,15 @@ def draw_pass(
     settings : InjectionSettings
     number : int
         Of the pass; the same number gives the same pulses.
-    reader : Reader
+    header : StreamHeader
         The recording.
     noise : (channel, y, x)
         From :func:`pipeline.injection.ideal.measured_noise`.
     limits : Limits
+    gain : callable
+        Of the primary beam at a sample, (channel, y, x); None for 1.
     """
     rng = np.random.default_rng([settings.seed, number])
-    header = reader.header
     widths = _log_uniform(rng, settings.width_s or limits.width_s, 4096)
     dms = rng.uniform(*(settings.dm or limits.dm), 4096)
     n = _n_of_pass(settings, header, widths, dms)
@@ -118,7 +122,7 @@ def draw_pass(
         if where is None:
             continue
         one = _injection(settings, where, (width, dm), drawn, header)
-        placed.append(_scaled(settings, one, reader, noise, drawn[0]))
+        placed.append(_scaled(settings, one, header, (noise, gain(_middle(one, header)))))
     return sorted(placed, key=lambda one: one.pulse.time_s)
 
 
@@ -222,15 +226,19 @@ def _injection(
 def _scaled(
     settings: InjectionSettings,
     one: Injection,
-    reader: Reader,
-    noise: NDArray[np.float32],
-    brightness: float,
+    header: StreamHeader,
+    seen: tuple[NDArray[np.float32], NDArray[np.float32] | None],
 ) -> Injection:
-    """An injection as bright as was drawn, were every sample of the recording good."""
-    header = reader.header
-    middle = round(min(max(one.pulse.time_s / header.tsamp_s, 0), header.n_samples - 1))
+    """An injection as bright as was drawn, were every sample of the recording good.
+
+    Parameters
+    ----------
+    one : Injection
+        Its fluence is what was drawn, be it the S/N.
+    seen : (noise, gain)
+    """
+    (noise, gain), drawn = seen, one.fluence
     row, column = pixel_of(one, header)
-    gain = reader.gain(middle)
     if gain is not None:
         one = replace(one, gain=float(np.nan_to_num(gain[:, row, column].mean())))
     here = noise[:, row, column]
@@ -240,8 +248,13 @@ def _scaled(
     snr = ideal_snr(flux, np.ones_like(flux), here, np.maximum(whole, len(flux)))
     if settings.fluence_jy_ms is not None or not snr > 0:
         return replace(one, snr=snr)
-    pulse = replace(one.pulse, fluence_jy_ms=one.fluence * brightness / snr)
-    return replace(one, pulse=pulse, snr=brightness)
+    pulse = replace(one.pulse, fluence_jy_ms=drawn**2 / snr)
+    return replace(one, pulse=pulse, snr=drawn)
+
+
+def _middle(one: Injection, header: StreamHeader) -> int:
+    """Sample of the recording that is nearest to the middle of a pulse."""
+    return round(min(max(one.pulse.time_s / header.tsamp_s, 0), header.n_samples - 1))
 
 
 def pixel_of(one: Injection, header: StreamHeader) -> tuple[int, int]:

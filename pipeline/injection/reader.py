@@ -29,6 +29,8 @@ class InjectedReader(BaseReader):
 
     Attributes
     ----------
+    source : Reader
+        What the pulses are put into.
     weights : (time, channel) float32
         Of the samples that were read so far, 0 elsewhere.
     """
@@ -38,13 +40,13 @@ class InjectedReader(BaseReader):
     def __init__(self, reader: Reader, injections: Sequence[Injection]) -> None:
         header = reader.header
         points = point_spread(header)
-        self.header, self._reader, self._owns = header, reader, True
+        self.header, self.source, self._owns = header, reader, True
         self._injections = [(one, points.stamp(one.x, one.y)) for one in injections]
         self.weights = np.zeros((header.n_samples, header.n_channels), np.float32)
         self._stages, self.tally = reader.stages, reader.tally
 
     def _read(self, start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        block = self._reader.read(start, stop)
+        block = self.source.read(start, stop)
         self.weights[start:stop] = block.weights
         for one, ((rows, columns), values) in self._injections:
             low, high = max(start, one.span[0]), min(stop, one.span[1])
@@ -55,19 +57,19 @@ class InjectedReader(BaseReader):
         return block.data, block.weights
 
     def gain(self, sample: int) -> NDArray[np.float32] | None:
-        return self._reader.gain(sample)
+        return self.source.gain(sample)
 
     def cropped(self, rows: slice, columns: slice) -> Reader:
         """Some of the pixels, with the pulses that reach into them."""
         bounds = pixel_bounds(rows, columns, self.header.shape)
-        part = InjectedReader(self._reader.cropped(rows, columns), ())
+        part = InjectedReader(self.source.cropped(rows, columns), ())
         part._owns = False
         part._injections = [(one, _cut(stamp, bounds)) for one, stamp in self._injections]
         return part
 
     def close(self) -> None:
         if self._owns:
-            self._reader.close()
+            self.source.close()
 
 
 def point_spread(header: StreamHeader) -> PointSpread:

@@ -40,6 +40,9 @@ class InjectionSettings:
         Share of the image and of time that pulses and what is around them fill in one pass.
     n_refined : int
         Candidates of each pass whose positions, widths and fluences are fitted.
+    level : str
+        ``"images"``, or ``"visibilities"`` where these are recorded: seen through the primary
+        beam, with all of their sidelobes, flagged and imaged as everything else.
     """
 
     n: int = 1000
@@ -52,6 +55,7 @@ class InjectionSettings:
     profile: Literal["tophat", "gaussian"] = "tophat"
     filling: float = 0.2
     n_refined: int = 20
+    level: Literal["images", "visibilities"] = "images"
 
     def __post_init__(self) -> None:
         for name, least, most in (

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pipeline.visibilities.block import HandsReader, VisReader
     from pipeline.visibilities.flags import Flagger
 
+    PutIn = Callable[[VisReader], VisReader]
+
 KNOWN = (
     "known formats: image cube (HDF5, slowburst-cube/1), FITS snapshot series "
     "(files or their folder), SIGPROC filterbank; visibilities in UVH5, UVFITS, a "
@@ -35,6 +37,7 @@ def open_recording(
     max_sources: int = 0,
     flaggers: Sequence[Flagger] = (),
     progress: Tell | None = None,
+    put_in: PutIn | None = None,
 ) -> Reader:
     """Open files as one recording.
 
@@ -58,6 +61,8 @@ def open_recording(
     progress : callable, optional
         Called with the work done, all that there is, and what it is, while steady sources
         are looked for.
+    put_in : callable, optional
+        Gives calibrated visibilities, before they are flagged, with something in them.
 
     Returns
     -------
@@ -70,9 +75,13 @@ def open_recording(
         Nothing given, an unknown or mixed format, or whatever the reader finds.
     """
     kind, same = _of_one_kind(paths)
-    if imaging is not None and imaging.gains is not None and kind not in _VISIBILITIES:
-        remedy = "give visibilities, or leave imaging.gains out"
-        raise InputError(str(same[0]), "format", "holds no visibilities to calibrate", remedy)
+    if kind not in _VISIBILITIES:
+        if imaging is not None and imaging.gains is not None:
+            remedy = "give visibilities, or leave imaging.gains out"
+            raise InputError(str(same[0]), "format", "holds no visibilities to calibrate", remedy)
+        if put_in is not None:
+            remedy = 'give visibilities, or level = "images"'
+            raise InputError(str(same[0]), "format", "holds no visibilities to inject into", remedy)
     if kind == "FITS":
         from pipeline.readers.fits import FitsSeriesReader
 
@@ -82,7 +91,8 @@ def open_recording(
 
         return _join(same, CubeReader)
     if kind in _VISIBILITIES:
-        return _imaged(_visibilities(kind, same), imaging, max_sources, flaggers, progress)
+        recorded = _visibilities(kind, same)
+        return _imaged(recorded, imaging, max_sources, flaggers, (progress, put_in))
     from pipeline.readers.filterbank import FilterbankReader
 
     return _join(same, FilterbankReader)
@@ -130,7 +140,7 @@ def _imaged(
     imaging: ImagingSettings | None,
     max_sources: int,
     flaggers: Sequence[Flagger],
-    progress: Tell | None,
+    hooks: tuple[Tell | None, PutIn | None],
 ) -> Reader:
     from pipeline.flagging.visibilities import frame_flagging
     from pipeline.imaging.imager import ImagedReader
@@ -140,10 +150,12 @@ def _imaged(
     from pipeline.visibilities.flags import FlaggedReader, known_flags
 
     settings, stages, unused = imaging or ImagingSettings(), Stages(), None
-    vis: VisReader = recorded
+    (progress, put_in), vis = hooks, recorded
     try:
         if settings.gains is not None:
             vis = CalibratedReader(recorded, settings.gains, stages)
+        if put_in is not None:
+            vis = put_in(vis)
         if settings.flags.any_known:
             bad = known_flags(vis.header, settings.flags)
             flaggers, unused = [lambda *_: bad, *flaggers], np.asarray(bad.all(axis=(0, 2)))

@@ -12,11 +12,12 @@ from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.errors import InputError
 from pipeline.injection.campaign import Campaign, CampaignSettings
+from pipeline.injection.recording import Recording
 from pipeline.injection.settings import InjectionSettings
-from pipeline.readers import open_recording
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig, simulate
-from pipeline.simulation.config import Band, Image, Noise, Recording
+from pipeline.simulation.config import Band, Image, Noise
+from pipeline.simulation.config import Recording as Simulated
 
 SEARCH = SearchSettings(dm_max=500.0, max_width=8.0)
 
@@ -25,7 +26,7 @@ SEARCH = SearchSettings(dm_max=500.0, max_width=8.0)
 def recording(tmp_path_factory):
     """Five minutes of noise in 48 x 48 pixels, four channels."""
     config = SimulationConfig(
-        recording=Recording(duration_s=300.0, seed=4),
+        recording=Simulated(duration_s=300.0, seed=4),
         band=Band(n_channels=4),
         image=Image(shape=(48, 48)),
         noise=Noise(correlated=True),
@@ -35,7 +36,7 @@ def recording(tmp_path_factory):
 
 def campaign(recording, out, **injection):
     settings = CampaignSettings(InjectionSettings(seed=2, **injection), SEARCH)
-    return Campaign(lambda: open_recording([recording]), out, settings)
+    return Campaign(Recording([recording], SEARCH), out, settings)
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def test_weights_are_kept_and_decide_the_snr(memory):
 
 def draw(reader, number=0, **settings):
     noise = np.ones((3, *reader.header.shape), np.float32)
-    return draw_pass(InjectionSettings(**settings), number, reader, noise, LIMITS)
+    return draw_pass(InjectionSettings(**settings), number, reader.header, noise, LIMITS)
 
 
 def test_the_same_pass_has_the_same_pulses(memory):
@@ -141,7 +141,7 @@ def test_noise_of_a_recording_makes_the_snr(memory):
     """The pulse in the noise of the recording has the S/N asked for, measured by its own filter."""
     reader = memory(n=4000, shape=(40, 40), sigma=(1.0, 2.0, 1.5))
     noise = measured_noise(reader)
-    ones = draw_pass(InjectionSettings(n=5000, snr=(20.0, 20.0)), 1, reader, noise, LIMITS)
+    ones = draw_pass(InjectionSettings(n=5000, snr=(20.0, 20.0)), 1, reader.header, noise, LIMITS)
     injected = InjectedReader(reader, ones).read(0, 4000).data
     scores = []
     for one in ones:
