@@ -67,7 +67,9 @@ def main(n_curves: int = 64) -> None:
         begun = time.process_time()
         periodogram(plan, x, weight)
         ours = n_curves / (time.process_time() - begun)
-        theirs = 1 / np.median([peer_seconds(column, bins) for column in x.T[:8]])
+        theirs = 1 / np.median(
+            [peer_seconds(column, bins) for column in np.ascontiguousarray(x.T[:8])]
+        )
         print(
             f"{bins:4} {plan.n_trials:15} {first:11.0f} {ours:22.2f} {theirs:9.1f} "
             f"{ours / theirs:7.2f}"

@@ -21,6 +21,9 @@ _ALONE = 0.4
 _MARGIN = 0.5
 """Widths beside the pulse that are taken out with it."""
 
+_MOST_MULTIPLE, _CLEARLY = 5, 1.1
+"""Of a period that may have been found at a fraction, and the factor in S/N that says so."""
+
 _LARGEST = 16
 """Of the two numbers in the ratio of a harmonic."""
 
@@ -122,13 +125,29 @@ def _strongest(
     """The best period, its S/N without the brightest cycle, and the samples that explain it."""
     best = int(np.argmax(cells))
     low, high = plan.period_low[best], plan.period_high[best]
-    pulse = refine(curve, low, high, plan.bins, plan.max_duty)
+    pulse = _slowest(plan, curve, refine(curve, low, high, plan.bins, plan.max_duty))
     rest, brightest = without_brightest(curve, pulse)
     taken = on_pulse(pulse, len(curve.signal), _MARGIN)
     if rest < _ALONE * pulse.snr:
         # One bright burst: it goes, and what is periodic stays.
         taken = on_pulse(pulse, len(curve.signal), _MARGIN, brightest)
     return pulse, rest, taken
+
+
+def _slowest(plan: FoldPlan, curve: Curve, pulse: Pulse) -> Pulse:
+    """The pulse at a multiple of its period, where that has more S/N.
+
+    Of a pulse much narrower than a bin, trials at a fraction of the period have more: their
+    bins are narrower. Here bins are as narrow at the multiple.
+    """
+    best = pulse
+    for k in range(2, _MOST_MULTIPLE + 1):
+        period = k * pulse.period
+        if period <= plan.period_high.max():
+            other = refine(curve, period, period, k * plan.bins, plan.max_duty)
+            # A random multiple has less by the root of k, a true one more by as much.
+            best = max(best, other, key=lambda one: one.snr / (1 if one is pulse else _CLEARLY))
+    return best
 
 
 def _take_out(
