@@ -30,8 +30,10 @@ from pipeline.visibilities.block import VisHeader, VisReader
 
 _N_PLACES, _MOST_TIMES = 48, 4
 """Stretches that sources are looked for in, and their samples, at most."""
-_FITTED_VIS = 1 << 24
-"""Visibilities that sources are fitted to, about, at most."""
+_FITTED_VIS, _FITTED_TIMES = 1 << 24, 48
+"""Visibilities that sources are fitted to, about, and samples of a stretch, at most: what a
+polynomial errs by is seen by the widest boxcars.
+"""
 _SNAPSHOT_S, _SNAPSHOT_TIMES = 300.0, 25
 """How far apart snapshots of the beam are, and their samples, at most."""
 _SNAPSHOT_VIS = 1 << 24
@@ -151,8 +153,9 @@ class _SourceSearch:
         self.field = _Field(ImagedReader(vis, settings))
         header, at_once = vis.header, self.field.imager.samples_at_once
         n_vis = len(header.baselines) * len(header.freq_mhz)
-        length = int(np.clip(_FITTED_VIS // (_N_PLACES * n_vis), 1, min(at_once, _MOST_TIMES)))
-        self._stretches = _spread(header, at_once, length, _N_PLACES)
+        self._imaged = _spread(header, at_once, min(at_once, _MOST_TIMES), _N_PLACES)
+        length = int(np.clip(_FITTED_VIS // (_N_PLACES * n_vis), 1, _FITTED_TIMES))
+        self._fitted = _spread(header, length, length, _N_PLACES)
         length = int(np.clip(_SNAPSHOT_VIS // n_vis, 1, _SNAPSHOT_TIMES))
         seconds = header.n_samples * header.tsamp_s
         n_snapshots = 1 + math.ceil(seconds / _SNAPSHOT_S) if header.dish_m else 0
@@ -174,7 +177,7 @@ class _SourceSearch:
     def found(self, progress: Tell | None = None) -> SteadySources:
         """All sources, fitted together."""
         found, waiting, n_known = SteadySources.none(self._vis.header), self._known, 0
-        fit = Fit(self._vis, self._stretches, 0.5 * self.field.fwhm_rad)
+        fit = Fit(self._vis, self._fitted, 0.5 * self.field.fwhm_rad)
         for _ in range(_CYCLES if self._most else 0):
             tell = partial(progress, note=f"{len(found.places)} found") if progress else None
             left = SubtractedReader(self._vis, found)
@@ -182,7 +185,7 @@ class _SourceSearch:
             new = waiting or self._new(found, left, image, noise)
             if not new:
                 break
-            fit = replace(fit, noise_jy=noise)
+            fit = replace(fit, noise_jy=noise * math.sqrt(_n(self._imaged) / _n(self._fitted)))
             places = [*found.places, *new][: self._most]
             n_known = len(waiting) or n_known
             least = np.where(np.arange(len(places)) < n_known, _KNOWN_SIGNIFICANCE, _SIGNIFICANCE)
@@ -229,8 +232,7 @@ class _SourceSearch:
         """Flux through the beam whose sidelobes are the noise of the widest boxcar."""
         header = self._vis.header
         n_widest = min(_WIDEST_S / header.tsamp_s, header.n_samples)
-        n_mean = sum(stop - start for start, stop in self._stretches)
-        return noise * math.sqrt(n_mean / n_widest) / max(self._typical, 1e-30)
+        return noise * math.sqrt(_n(self._imaged) / n_widest) / max(self._typical, 1e-30)
 
     def _mean_image(
         self, left: VisReader, tell: Tell | None = None
@@ -241,13 +243,13 @@ class _SourceSearch:
         """
         reader = self.field.imager.of(left)
         total, weight = np.zeros((2, *reader.header.shape)), np.zeros((2, 1, 1))
-        for i, (start, stop) in enumerate(self._stretches):
+        for i, (start, stop) in enumerate(self._imaged):
             block = reader.read(start, stop)
             weights = block.weights[..., None, None]
             total[i % 2] += np.where(weights > 0, block.data * weights, 0).sum((0, 1))
             weight[i % 2] += float(block.weights.sum())
             if tell is not None:
-                tell(i + 1, len(self._stretches))
+                tell(i + 1, len(self._imaged))
         mean = total.sum(0) / max(weight.sum(), 1e-30)
         apart = mean
         if (weight > 0).all():
@@ -262,6 +264,11 @@ def _spread(header: VisHeader, step: int, length: int, most: int) -> list[tuple[
     n = min(most, last + 1)
     starts = step * np.unique(np.rint(np.linspace(0, last, n)).astype(np.int64))
     return [(int(start), int(start) + length) for start in starts]
+
+
+def _n(stretches: list[tuple[int, int]]) -> int:
+    """Samples of stretches."""
+    return sum(stop - start for start, stop in stretches)
 
 
 def _peaks(
