@@ -35,7 +35,7 @@ def main(n: int = 1000, side: int = 128) -> None:
         out = Path(folder) / "injected"
         campaign = Campaign(Recording(recordings, settings.search), out, settings)
         summary = write_injections(out, campaign.run(), campaign.summary)
-        for name in ("completeness", "surface", "recovery", "errors"):
+        for name in ("completeness", "surface", "recovery"):
             (IMAGES / f"injection_{name}.png").write_bytes((out / f"{name}.png").read_bytes())
         sys.stdout.write((out / "widths.ecsv").read_text() + "\n")
     kept = {k: v for k, v in summary.items() if k not in ("config", "versions")}
