@@ -38,6 +38,11 @@ def point_template(header: StreamHeader) -> NDArray[np.float32]:
     return psf[y - reach : y + reach + 1, x - reach : x + reach + 1]
 
 
+def as_searched(reader: Reader, template: NDArray[np.float32] | None) -> Reader:
+    """The images that a search with this template, or without one, looks at."""
+    return reader if template is None else MatchedReader(reader, template)
+
+
 class MatchedReader(BaseReader):
     """A recording whose images went through the matched filter.
 

@@ -33,7 +33,7 @@ from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
 from pipeline.flagging.tally import Tally
 from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
-from pipeline.matched import CORRELATION, MatchedReader, point_template
+from pipeline.matched import CORRELATION, as_searched, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
@@ -332,8 +332,7 @@ def cutouts_of(
     reader: Reader, plan: SearchPlan, table: DetectionTable, rows: Mapping[int, int]
 ) -> dict[int, Cutout]:
     """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
-    if plan.config.template is not None:
-        reader = MatchedReader(reader, plan.config.template)
+    reader = as_searched(reader, plan.config.template)
     widths = np.asarray(plan.widths)
     return {
         key: make_cutout(reader, table.row(row), plan.dm_pc_cm3, widths)

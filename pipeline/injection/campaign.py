@@ -25,7 +25,7 @@ from pipeline.injection.pulses import Gain, Injection, Limits, draw_pass, snr_as
 from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
-from pipeline.matched import MatchedReader
+from pipeline.matched import as_searched
 from pipeline.search import (
     SearchSettings,
     candidates_of,
@@ -114,9 +114,7 @@ class Campaign:
         with recording.opened() as reader:
             self.header = reader.header
             self.plan = plan_for(reader.header, settings.search)
-            template = self.plan.config.template
-            searched = reader if template is None else MatchedReader(reader, template)
-            self._noise = measured_noise(searched)
+            self._noise = measured_noise(as_searched(reader, self.plan.config.template))
             self._passes = self._planned(recording.beam(reader))
         self._n_false = 0
         self._claim()

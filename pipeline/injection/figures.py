@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from astropy.table import Table
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pipeline.injection.bins import BRIGHT, by_width, dm_edges, width_edges
@@ -111,7 +110,7 @@ def recovery_figure(table: Table) -> Figure:
     left.plot(ends, ends, color=ACCENT, lw=1)
     left.set(xlabel="S/N put in", ylabel="S/N found")
     log_ticks(tidy(left, "S/N of candidates", grid=True))
-    _plain_y(left)
+    log_ticks(left, "y")
     rows = by_width(table)
     middle = np.sqrt(rows["width_low"] * rows["width_high"])
     style = {"fmt": "o", "ms": 4, "capsize": 2}
@@ -128,14 +127,6 @@ def recovery_figure(table: Table) -> Figure:
     right.legend(frameon=False, fontsize=8)
     figure.tight_layout()
     return figure
-
-
-def _plain_y(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def errors_figure(table: Table) -> Figure:

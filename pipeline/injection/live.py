@@ -17,7 +17,7 @@ from pipeline.injection.pulses import Limits, draw_pass, snr_as_recorded
 from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
-from pipeline.matched import MatchedReader
+from pipeline.matched import as_searched
 from pipeline.search import plan_for, versions
 from pipeline.sinks.files import write_table
 
@@ -43,11 +43,9 @@ class LiveInjection:
     def __init__(self, recording: Recording, settings: InjectionSettings) -> None:
         with recording.opened() as reader:
             header, plan = reader.header, plan_for(reader.header, recording.search)
-            template = plan.config.template
-            searched = reader if template is None else MatchedReader(reader, template)
-            self._noise, limits = measured_noise(searched), Limits.of(plan)
-            gain = recording.beam(reader)
-            self.injections = draw_pass(settings, 0, header, self._noise, limits, gain)
+            self._noise = measured_noise(as_searched(reader, plan.config.template))
+            of_search = self._noise, Limits.of(plan), recording.beam(reader)
+            self.injections = draw_pass(settings, 0, header, *of_search)
         self.reader, self._header = recording.opened(self.injections, header), header
 
     def mark(self, table: DetectionTable) -> NDArray[np.bool_]:
