@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 import cerberus
+from pipeline import device
 from pipeline.planning import measured_speed
 
 TSAMP = 0.1342182159423828
@@ -29,6 +30,7 @@ def main(sizes: list[int]) -> None:
             shape=(size, size),
             beam_fwhm_px=3.0,
             pixel_weights=False,
+            working_bytes=device.working_bytes(),
         )
         plan = cerberus.make_plan(config)
         begun = time.perf_counter()

@@ -48,6 +48,9 @@ class SearchConfig:
         of the time; costs memory for very large images.
     frame, tile : int or None
         Samples per internal frame and pixels per tile, chosen by the plan if None.
+    working_bytes : float or None
+        Memory for a tile with all its trials, on a device where large tiles are fast (a GPU);
+        None for tiles that stay in a core's cache.
     dispersion_constant : float
         MHz^2 pc^-1 cm^3 s.
     """
@@ -66,4 +69,5 @@ class SearchConfig:
     pixel_weights: bool = True
     frame: int | None = None
     tile: int | None = None
+    working_bytes: float | None = None
     dispersion_constant: float = DISPERSION_CONSTANT

@@ -28,6 +28,9 @@ BEFORE, AFTER = 32, 16
 """Baseline window of a decimated level, in stretches of its narrowest boxcar: those before
 a batch, and those from its start on."""
 
+_COPIES = 8
+"""Arrays as large as the dedispersed samples that a tile needs at a time, about."""
+
 MOST_TRIALS = 1 << 16
 """DM trials that the code of a trial has room for."""
 
@@ -224,7 +227,7 @@ def _check(config: SearchConfig) -> None:
     freq = np.asarray(config.freq_mhz, float)
     good_freq = freq.ndim == 1 and freq.size > 0 and bool(np.all(np.isfinite(freq) & (freq > 0)))
     positive = ("tsamp_s", "max_width_s", "threshold", "dispersion_constant", "beam_fwhm_px")
-    counts = ("max_detections", "frame", "tile", "n_samples")
+    counts = ("max_detections", "frame", "tile", "n_samples", "working_bytes")
     checks = [
         ("freq_mhz", good_freq, "channel centres must be positive and finite"),
         ("freq_mhz", len(np.unique(freq)) == freq.size, "two channels have the same centre"),
@@ -377,8 +380,8 @@ def make_plan(config: SearchConfig) -> SearchPlan:
     dms = np.arange(n_grid, dtype=np.float64) * per_step
     delays = np.rint(dms[:, None] * band_delay(config, 1.0)[None, :]).astype(np.int64)
 
-    tile, n_tiles = _tiling(config)
     frame = config.frame or _frame_length(config, int(delays.max()), ladder)
+    tile, n_tiles = _tiling(config, n_grid * (frame + ladder[0][-1] - 1))
     levels, first_row = [], 0
     for k, (widths, stride) in enumerate(zip(ladder, strides, strict=True)):
         rows = np.arange(n_grid) if k == 0 else _level_rows(n_grid, stride[0])
@@ -407,10 +410,21 @@ def _level_rows(n_grid: int, stride: int) -> NDArray[np.int64]:
     return np.minimum(np.arange(_rows(n_grid, stride)) * stride, n_grid - 1)
 
 
-def _tiling(config: SearchConfig) -> tuple[int, int]:
-    """Pixels a tile: what stays in a core's cache with all its trials."""
+def _tiling(config: SearchConfig, n_sums: int) -> tuple[int, int]:
+    """Pixels a tile, and tiles: what stays in a core's cache, or fills a device.
+
+    Parameters
+    ----------
+    n_sums : int
+        Dedispersed samples of a pixel, of all trials.
+    """
     n_pixels = config.shape[0] * config.shape[1]
-    tile = config.tile or min(128, -(-n_pixels // 8) * 8 if n_pixels > 8 else n_pixels)
+    most = 128
+    if config.working_bytes is not None:
+        most = max(most, int(config.working_bytes / (4 * _COPIES * n_sums)))
+    n_tiles = -(-n_pixels // most)
+    even = -(-n_pixels // n_tiles) if config.working_bytes is not None else min(most, n_pixels)
+    tile = config.tile or (-(-even // 8) * 8 if n_pixels > 8 else n_pixels)
     return tile, -(-n_pixels // tile)
 
 

@@ -31,6 +31,12 @@ def describe() -> str:
     return f"{device.platform}: {device.device_kind}"
 
 
+def working_bytes() -> float | None:
+    """Memory for what is worked on at a time, on a device that has memory of its own."""
+    there = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    return None if jax.default_backend() == "cpu" or there is None else there / 4
+
+
 def aligned_empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Float32 host array that a CPU device can use where it lies, without a copy."""
     n = int(np.prod(shape))

@@ -141,6 +141,7 @@ def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
                 max_detections=settings.max_detections,
                 pixel_weights=settings.pixel_weights,
                 frame=settings.block or None,
+                working_bytes=device.working_bytes(),
             )
         )
     except ValueError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -200,6 +202,17 @@ def test_frames_and_tiles_fit_the_image(shape, name):
     assert getattr(plan, name) >= 1
 
 
+@pytest.mark.parametrize("size", [1, 100, 175, 301, 1024])
+def test_tiles_fill_the_memory_of_a_device(size):
+    config = SearchConfig(tuple(np.linspace(1493.0, 1317.0, 16)), 0.134, shape=(size, size))
+    small = make_plan(config)
+    one = 4 * len(small.dm_pc_cm3) * (small.frame + small.reach)
+    plan = make_plan(replace(config, working_bytes=8e9))
+    assert plan.tile * one <= 8e9 or plan.tile == small.tile
+    assert (plan.tile + 8) * one > 0.5 * 8e9 / 8 or plan.n_tiles == 1
+    assert plan.n_pixels <= plan.n_padded < plan.n_pixels + 8 * plan.n_tiles
+
+
 # --- arguments
 
 VALID = {"freq_mhz": (1400.0, 1300.0), "tsamp_s": 0.1}
@@ -228,6 +241,7 @@ VALID = {"freq_mhz": (1400.0, 1300.0), "tsamp_s": 0.1}
         ("frame", 0),
         ("frame", 24),
         ("tile", 0),
+        ("working_bytes", 0.0),
         ("dispersion_constant", -1.0),
         ("beam_fwhm_px", np.nan),
         ("beam_fwhm_px", -1.0),

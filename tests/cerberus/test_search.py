@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cerberus import Detections, init, step
+from cerberus import Detections, init, make_plan, step
 
 
 def assert_same_detections(table, other, tolerance: float = 1e-4) -> None:
@@ -112,6 +113,18 @@ def test_what_has_weight_zero_is_never_looked_at(poison, by_frames, image_data, 
     data[weights == 0] = poison
     # To rounding: a tile with NaN is summed by other code.
     assert_same_detections(by_frames(data, weights), clean, tolerance=3e-6)
+
+
+def test_the_tiles_do_not_matter(search, image_plan, image_data, clean):
+    """Small ones for a core's cache, and one for a device with memory of its own."""
+    config = replace(image_plan.config, tile=None, working_bytes=1e9)
+    plan = make_plan(config)
+    assert plan.n_tiles == 1
+    data, weights = image_data
+    blocks = [plan.frame] * (len(data) // plan.frame)
+    n = sum(blocks)
+    found = search.blocks(plan, data[:n], weights[:n], blocks)
+    assert_same_detections(found, clean)
 
 
 def test_nan_is_weight_zero(by_frames, image_data, clean):
