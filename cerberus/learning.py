@@ -102,7 +102,7 @@ def learn(plan: SearchPlan, state: SearchState, x: jax.Array, w: jax.Array) -> L
     seen = jnp.sum((w > 0) * inverse)
     nominal = plan.frame * jnp.sum(inverse)
     good = (seen > 0) & ((seen >= 0.25 * nominal) | (stats.n_frames == 0))
-    facts = FrameFacts(stats.n_frames, stats.channel_count, inverse, good)
+    facts = FrameFacts.of((stats.n_frames, stats.channel_count), w, inverse, good)
     before = stats.pixels
 
     def follow(_: None) -> Learned:

@@ -169,20 +169,30 @@ def _learn(s: _Statistics, x: Array, ok: NDArray[np.bool_], w: Array, good: bool
 
 
 def _followed(s: _Statistics, average: Array, variance: Array) -> tuple[Array, Array]:
-    """Level at the newest frame and slope a frame: of a line where the average is lost.
+    """Level at the newest frame and slope a frame: of a curve where the average is lost.
 
-    ``variance`` is that of a frame's mean; the line joins the halves of the last eight.
+    ``variance`` is that of a frame's mean; a line joins the halves of the last eight, and a
+    parabola goes through them where its curvature is beyond 5 sigma and it fits.
     """
     if s.n_frames < 8:
         return average, 0 * average
     order = np.roll(s.recent["level"], -1 - s.n_frames % 8, axis=0)
     middle, slope = np.median(order, axis=0), (order[4:].mean(0) - order[:4].mean(0)) / 4
-    lost = (middle - average) ** 2 > 36 * 0.25 * variance
+    off = np.sort(np.abs(order - average), axis=0)[3]
+    lost = np.maximum(np.abs(middle - average), off) ** 2 > 9 * variance
     line = middle + 3.5 * slope
     held = np.clip(line, order.min(0), order.max(0))
-    steady = (line - held) ** 2 <= 9 * variance
-    level = np.where(lost, np.where(steady, line, held), average)
-    return level, np.where(lost & steady, slope, 0)
+    beyond = (line - held) ** 2
+    level = np.where(lost, np.where(beyond <= 9 * variance, line, held), average)
+    slope = np.where(lost & (beyond <= np.maximum(9 * variance, (0.35 * slope) ** 2)), slope, 0)
+    time = np.arange(8.0) - 7
+    for pixel in np.flatnonzero(lost):
+        fit = np.polynomial.Polynomial.fit(time, order[:, pixel], 2, domain=[-1, 1])
+        bend, left = fit.coef[2], np.sum((order[:, pixel] - fit(time)) ** 2)
+        sure, most = 168 * bend**2 > 25 * variance[pixel], max(20 * variance[pixel], 16.8 * bend**2)
+        if sure and left < most:
+            level[pixel], slope[pixel] = fit(0), fit.deriv()(0)
+    return level, slope
 
 
 def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tuple[Array, Array]:
@@ -195,9 +205,12 @@ def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tu
     wc : (time, channel, pixel)
         Their weights, relative to the inverse variances.
     variance : (channel, pixel)
-        Of the frame about its mean, 0 where there are too few samples.
+        Of the frame about its mean, 0 where there are too few samples; what the slope of the
+        baseline has in it is taken off.
     """
     cw = s.channel_weight[:, None]
+    of_slope = s.slope**2 * _spread(wc)
+    variance = np.maximum(variance - of_slope, 0.01 * of_slope)
     weight, total = (wc * cw).sum(1), (wc * cw * r).sum(1)
     n = np.maximum((weight > 0).sum(0), 1)
     usable = ((wc > 0).sum(0) > 1) & (cw > 0)
@@ -205,8 +218,16 @@ def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tu
     offset = _ratio(total.sum(0) ** 2, weight.sum(0))
     quiet = np.where(usable.any(0), _ratio((variance * cw).sum(0), usable.sum(0)), power / n)
     # Below zero as often as above, where there is nothing: the average is what counts.
-    scatter = (power - offset) / np.maximum(n - 1, 1)
+    scatter = (power - offset) / np.maximum(n - 1, 1) - s.slope**2 * _spread(weight)
     return quiet, np.where(usable.sum(0) > 1, scatter - quiet, 0)
+
+
+def _spread(weight: Array) -> Array:
+    """Weighted variance of the times, as that of samples."""
+    time = np.arange(len(weight)).reshape(-1, *[1] * (weight.ndim - 1))
+    middle = _ratio((weight * time).sum(0), weight.sum(0))
+    n = (weight > 0).sum(0)
+    return (weight * (time - middle) ** 2).sum(0) / np.maximum(n - 1, 1)
 
 
 def _learn_channels(s: _Statistics, variance: Array, present: NDArray[np.bool_]) -> None:

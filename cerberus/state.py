@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .kernels.baseline import Tracker
+from .kernels.baseline import Tracker, turn_back
 from .plan import BATCH, SearchPlan
 
 
@@ -237,8 +237,8 @@ def init(plan: SearchPlan, *, aligned: bool = False) -> SearchState:
     )
 
 
-@partial(jax.jit, static_argnums=0, donate_argnums=1)
-def restart(plan: SearchPlan, state: SearchState) -> SearchState:
+@partial(jax.jit, static_argnums=0, static_argnames="turned", donate_argnums=1)
+def restart(plan: SearchPlan, state: SearchState, *, turned: bool = False) -> SearchState:
     """State before the first sample that knows what another has learned.
 
     Without it the first frames are searched against what has been seen of them so far.
@@ -249,15 +249,21 @@ def restart(plan: SearchPlan, state: SearchState) -> SearchState:
     state : SearchState
         Left by a search of the same field with the same plan: its baseline, noise and
         calibration are kept. Its buffers are reused.
+    turned : bool
+        The other went through the same samples backwards, to the first: it knows how a source
+        that drifts comes into the recording.
 
     Returns
     -------
     SearchState
     """
     fresh = init(plan, aligned=state.pending.shape[0] == 0)
-    known = state.levels
+    known, statistics = state.levels, state.statistics
+    if turned:
+        back = partial(turn_back, n_frames=statistics.n_frames, n_samples=plan.frame)
+        statistics = statistics._replace(pixels=jax.vmap(back)(statistics.pixels))
     return fresh._replace(
-        statistics=state.statistics,
+        statistics=statistics,
         calibration=state.calibration,
         levels=fresh.levels._replace(calibration=known.calibration, slow=known.slow),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -115,7 +115,7 @@ def _read_frame(reader: Reader, plan: SearchPlan, start: int, data: NDArray[np.f
     return _Frame(start, n, data, weights, float(np.mean(weights[:n] > 0)))
 
 
-def _read_ahead(reader: Reader, plan: SearchPlan, stop: int) -> Iterator[_Frame]:
+def _read_ahead(reader: Reader, plan: SearchPlan, starts: Sequence[int]) -> Iterator[_Frame]:
     """Frames of the recording, the next one read by another thread.
 
     Two frames are in memory: the one handed out, whose array is used again as soon as the
@@ -128,7 +128,7 @@ def _read_ahead(reader: Reader, plan: SearchPlan, stop: int) -> Iterator[_Frame]
 
     def work() -> None:
         try:
-            for i, start in enumerate(range(0, stop, plan.frame)):
+            for i, start in enumerate(starts):
                 room.acquire()
                 if ended.is_set():
                     return
@@ -186,8 +186,9 @@ def search_recording(
 ) -> Progress:
     """Search a whole recording.
 
-    The first frames are read twice: once to learn baseline and noise, then to be
-    searched like all others, from the first sample to the last.
+    The first frames are read twice: once to learn baseline and noise, backwards, so that
+    what is known in the end is how the recording begins; then to be searched like all others,
+    from the first sample to the last.
 
     Parameters
     ----------
@@ -213,13 +214,14 @@ def search_recording(
     search_frame = cerberus.compile_step(plan)
     release_freed_memory()
     state = cerberus.init(plan, aligned=True)
-    for frame in _read_ahead(reader, plan, min(n_samples, WARM_UP_FRAMES * plan.frame)):
+    starts = range(0, n_samples, plan.frame)
+    for frame in _read_ahead(reader, plan, starts[:WARM_UP_FRAMES][::-1]):
         with reader.stages("search"):
-            state, _ = search_frame(state, frame.data, frame.weights)
+            state, _ = search_frame(state, frame.data[::-1], frame.weights[::-1])
             jax.block_until_ready(state)
         del frame
         tell(progress)
-    state = cerberus.restart(plan, state)
+    state = cerberus.restart(plan, state, turned=True)
     progress.warming_up = False
 
     def keep(found: cerberus.Detections) -> None:
@@ -229,7 +231,7 @@ def search_recording(
             progress.n_dropped += found.n_dropped
             sink.append(table)
 
-    for frame in _read_ahead(reader, plan, n_samples):
+    for frame in _read_ahead(reader, plan, starts):
         with reader.stages("search"):
             state, found = search_frame(state, frame.data, frame.weights)
             jax.block_until_ready((state, found))

@@ -14,6 +14,12 @@ from .rows import sum_rows
 PRIOR_SAMPLES = 64.0
 """Samples' worth of belief that a pixel is as noisy as the image on the whole."""
 
+_BEYOND = 0.35
+"""Frames that the line through eight may run ahead of what has been seen: a step's runs 1.5."""
+
+_SLOPE_LEFT = 0.01
+"""Share of a slope's variance that may be left when it is taken off: it is known that well."""
+
 PEDESTAL_MEMORY = 64
 """Frames over which the spectrum of the pedestal is averaged."""
 
@@ -29,8 +35,9 @@ class Tracker(NamedTuple):
     ----------
     pedestal : (channel, pixel) float32
         What is subtracted from each channel; its weighted mean is ``baseline``.
-    baseline, slope : (pixel,) float32
-        Flux level in the middle of the frame, and its change a sample where it is followed.
+    baseline, slope, bend : (pixel,) float32
+        Flux level in the middle of the frame, its change a sample where it is followed, and half
+        the change of that a sample where it is followed closely.
     noise, flicker : (pixel,) float32
         Variance of a channel sum, relative to that of the weights, from noise that is
         independent between channels, and from what all channels share.
@@ -45,6 +52,7 @@ class Tracker(NamedTuple):
     pedestal: jax.Array
     baseline: jax.Array
     slope: jax.Array
+    bend: jax.Array
     noise: jax.Array
     flicker: jax.Array
     alive: jax.Array
@@ -167,46 +175,80 @@ def _average(recent: jax.Array, kept: jax.Array, n: jax.Array, bias: float) -> j
     return jnp.where(n < 7, 0.5 * (low + high), trimmed8(kept) / bias)
 
 
-def _frame_variances(m: FrameMoments, channel_weight: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _frame_variances(
+    m: FrameMoments, facts: FrameFacts, slope: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     """Variance of the channel sum that channels have apart, and that they share.
 
     Independent noise is measured in the channels: all trials sum it alike. What the sum
     of the channels scatters more than they can explain is variation of the whole band,
-    which a dedispersed sum averages out; of one frame it may come out below zero.
+    which a dedispersed sum averages out; of one frame it may come out below zero. The slope a
+    sample that the baseline follows is no part of either.
     """
+    channel_weight = facts.channel_weight
     n = jnp.maximum(m.n_times, 1)
     offset = m.cross**2 / jnp.maximum(m.weight, 1e-30)
     present = m.present & (channel_weight > 0)[:, None]
     n_present = jnp.sum(present, 0)
-    quiet = jnp.sum(m.variance * channel_weight[:, None] * present, 0)
+    steep = slope**2
+    of_slope = steep * facts.spread[:, None]
+    variance = jnp.maximum(m.variance - of_slope, _SLOPE_LEFT * of_slope)
+    quiet = jnp.sum(variance * channel_weight[:, None] * present, 0)
     quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), m.power / n)
-    scatter = (m.power - offset) / jnp.maximum(n - 1, 1)
+    scatter = (m.power - offset) / jnp.maximum(n - 1, 1) - steep * facts.common_spread
     return quiet, jnp.where(n_present > 1, scatter - quiet, 0)
+
+
+class _Curve(NamedTuple):
+    """Level in the middle of a frame, its change a frame, and half the change of that."""
+
+    level: jax.Array
+    slope: jax.Array
+    bend: jax.Array
 
 
 def _follow(
     baseline: jax.Array, recent: jax.Array, n: jax.Array, frame_variance: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    """The line through the last eight frames, where the baseline has lost the level.
-
-    Its value in the middle of the newest frame and its slope a frame, elsewhere 0.
+) -> _Curve:
+    """The curve through the last eight frames, where the baseline has lost the level.
 
     A source that drifts through the beam, or has come on, is off the long average by
-    more than chance; then the short, noisier one serves the narrow boxcars better.
+    more than chance; then the short, noisier one serves the narrow boxcars better. It is a
+    line, and a parabola where a source is so bright that the line cannot follow it.
     """
     middle = median8(recent)
-    age = (n - jnp.arange(8)[:, None]) % 8
-    newer = jnp.sum(jnp.where(age < 4, recent, 0), 0) / 4
-    older = jnp.sum(jnp.where(age >= 4, recent, 0), 0) / 4
-    lost = (middle - baseline) ** 2 > 36 * 0.25 * frame_variance
+    # More than half of the frames are off, to one side or on the way past it to the other.
+    off = jnp.maximum(jnp.abs(middle - baseline), sort8(jnp.abs(recent - baseline))[3])
+    lost = (n >= 8) & (off**2 > 9 * frame_variance)
+    at = 3.5 - (n - jnp.arange(8)[:, None]) % 8
+    newer = jnp.sum(jnp.where(at > 0, recent, 0), 0) / 4
+    older = jnp.sum(jnp.where(at < 0, recent, 0), 0) / 4
     slope = (newer - older) / 4
-    # A step is no slope: the line stays within what has been seen, but for chance.
+    # A step is no slope: the line stays within what has been seen, but for chance or the
+    # beginning of a bend.
     line = middle + 3.5 * slope
     held = jnp.clip(line, jnp.min(recent, 0), jnp.max(recent, 0))
-    steady = (line - held) ** 2 <= 9 * frame_variance
-    lost &= n >= 8
-    line = jnp.where(steady, line, held)
-    return jnp.where(lost, line, baseline), jnp.where(lost & steady, slope, 0)
+    beyond = (line - held) ** 2
+    level = jnp.where(lost, jnp.where(beyond <= 9 * frame_variance, line, held), baseline)
+    steady = beyond <= jnp.maximum(9 * frame_variance, (_BEYOND * slope) ** 2)
+    slope = jnp.where(lost & steady, slope, 0)
+
+    # Least squares: 1, t and t^2 - 21 / 4 are orthogonal over the eight, with norms 8, 42, 168.
+    bent = at**2 - 5.25
+    mean, rise, bend = (
+        sum_rows(recent * shape) / norm for shape, norm in ((at**0, 8), (at, 42), (bent, 168))
+    )
+    left = sum_rows((recent - mean - rise * at - bend * bent) ** 2)
+    # Neither a pulse nor a step is a parabola, of which chi2 of five is left, and little beside
+    # what it explains.
+    explained = 168 * bend**2
+    curved = lost & (explained > 25 * frame_variance)
+    curved &= left < jnp.maximum(20 * frame_variance, 0.1 * explained)
+    return _Curve(
+        level=jnp.where(curved, mean + 3.5 * rise + 7 * bend, level),
+        slope=jnp.where(curved, rise + 7 * bend, slope),
+        bend=jnp.where(curved, bend, 0),
+    )
 
 
 class FrameFacts(NamedTuple):
@@ -222,18 +264,61 @@ class FrameFacts(NamedTuple):
         Inverse noise variance of a sample of weight 1.
     good : () bool
         Whether the frame holds enough data to learn from.
+    spread : (channel,)
+        Variance that samples have of a slope of 1 a sample, weighted as that of the noise.
+    common_spread : ()
+        The same of the channel sum.
     """
 
     n_frames: jax.Array
     channel_count: jax.Array
     channel_weight: jax.Array
     good: jax.Array
+    spread: jax.Array
+    common_spread: jax.Array
+
+    @classmethod
+    def of(
+        cls,
+        counts: tuple[jax.Array, jax.Array],
+        weight: jax.Array,
+        channel_weight: jax.Array,
+        good: jax.Array,
+    ) -> FrameFacts:
+        """Facts from the weights of a frame, (time, channel).
+
+        Parameters
+        ----------
+        counts : (n_frames, channel_count)
+        """
+        both = jnp.concatenate([weight, weight @ channel_weight[:, None]], axis=1)
+        time = jnp.arange(len(weight), dtype=weight.dtype)[:, None] - (len(weight) - 1) / 2
+        middle = jnp.sum(both * time, 0) / jnp.maximum(jnp.sum(both, 0), 1e-30)
+        n = jnp.sum(both > 0, 0)
+        spread = jnp.sum(both * (time - middle) ** 2, 0) / jnp.maximum(n - 1, 1)
+        return cls(*counts, channel_weight, good, spread[:-1], spread[-1])
 
 
 def coast(old: Tracker, n_samples: int) -> Tracker:
     """Tracker after a frame without data."""
     shift = old.slope * n_samples
     return old._replace(baseline=old.baseline + shift, pedestal=old.pedestal + shift[..., None, :])
+
+
+def turn_back(old: Tracker, n_frames: jax.Array, n_samples: int) -> Tracker:
+    """Tracker that goes on into what it has seen: time runs the other way from here.
+
+    What is behind it then, it has not seen: the frames continue the curve that is followed,
+    with the scatter of those that were seen.
+    """
+    after = coast(old, n_samples)
+    age = (n_frames - 1 - jnp.arange(8)[:, None]) % 8
+    slope, bend = (
+        a[..., None, :] * n for a, n in ((old.slope, n_samples), (old.bend, n_samples**2))
+    )
+    # From t = -age to t = age + 1 along (slope t + bend t^2).
+    recent = old.level_recent + (2 * age + 1) * (slope + bend)
+    return after._replace(slope=-old.slope, level_recent=recent)
 
 
 def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> Tracker:
@@ -248,7 +333,7 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
     n_samples : int
         Samples in a frame.
     """
-    n_frames, channel_count, channel_weight, good = facts
+    n_frames, channel_count, channel_weight, good = facts[:4]
     has = m.n_times > 0
     fresh = has & ~old.alive
     update = good | fresh
@@ -256,13 +341,13 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
     recent, kept = _push(old.level_recent, old.level_kept, level, fresh, n_frames)
     baseline = _average(recent, kept, n_frames, 1.0)
     frame_variance = old.noise / jnp.maximum(m.weight, 1e-30)
-    line, slope = _follow(baseline, recent, n_frames, frame_variance)
+    curve = _follow(baseline, recent, n_frames, frame_variance)
     learn, follow = update & (old.alive | has), update & has
-    baseline = jnp.where(follow, line, old.baseline + old.slope * n_samples)
-    slope = jnp.where(follow, slope / n_samples, old.slope)
+    baseline = jnp.where(follow, curve.level, old.baseline + old.slope * n_samples)
+    slope = jnp.where(follow, curve.slope / n_samples, old.slope)
     shift = baseline - old.baseline
 
-    quiet, common = _frame_variances(m, channel_weight)
+    quiet, common = _frame_variances(m, facts, slope)
     # Two frames cannot outvote a pulse in one of them; the image on the whole can.
     ceiling = jnp.where(n_frames < 2, 1 + 4 * (2 / n_samples) ** 0.5, jnp.inf)
     quiet = jnp.where(has, jnp.minimum(quiet, ceiling), old.noise)
@@ -295,6 +380,7 @@ def track(old: Tracker, m: FrameMoments, facts: FrameFacts, n_samples: int) -> T
         pedestal=pedestal,
         baseline=baseline,
         slope=slope,
+        bend=jnp.where(follow, curve.bend / n_samples**2, old.bend),
         noise=jnp.where(learn, noise, old.noise),
         flicker=jnp.where(learn, flicker, old.flicker),
         alive=old.alive | has,

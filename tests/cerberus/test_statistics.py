@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from cerberus import SearchConfig, init, make_plan, step
+from cerberus import SearchConfig, compile_step, finish, init, make_plan, restart, step
 from cerberus.plan import AFTER, BEFORE
 
 TSAMP = 0.1342182159
@@ -324,20 +324,42 @@ def test_a_source_that_switches_off_is_at_most_an_edge(run, noise):
     assert np.all(np.abs(table["start"][there] - 3000) < 200)
 
 
-def test_sources_that_drift_through_the_beam_are_no_detections(search):
-    """A Gaussian beam of 2430 samples, of sources at 3, 10, 30 and 100 sigma."""
+@pytest.mark.parametrize("middle", [9000, 1500])
+def test_sources_that_drift_through_the_beam_are_no_detections(middle):
+    """A Gaussian beam of 2430 samples; sources of 3 to 2000 sigma, and a pulse on top of one.
+
+    The second time the recording begins in the flank of the beam.
+    """
     plan = make_plan(
         SearchConfig(
-            (1400.0,), TSAMP, (4, 4), max_detections=512, frame=64, threshold=6, pixel_weights=False
+            (1400.0,), TSAMP, (6, 6), max_detections=512, frame=64, threshold=6, pixel_weights=False
         )
     )
-    n = 17920
-    data = np.random.default_rng(3).normal(size=(n, 1, 4, 4)).astype(np.float32)
-    beam = np.exp(-0.5 * ((np.arange(n) - 9000) / 2430) ** 2)
-    for (y, x), peak in {(0, 0): 3, (0, 3): 10, (3, 3): 30, (3, 0): 100}.items():
-        data[:, 0, y, x] += peak * beam
-    table, _ = search.padded(plan, data, np.ones((n, 1)), BLOCK)
-    assert not np.any(table["snr"] > 7)
+    n = 240 * plan.frame
+    data = np.random.default_rng(3).normal(size=(n, 1, 36)).astype(np.float32)
+    beam = np.exp(-0.5 * ((np.arange(n) - middle) / 2430) ** 2)
+    peaks = {0: 3, 2: 10, 4: 30, 12: 100, 14: 300, 16: 1000, 24: 2000, 26: 1000}
+    for pixel, peak in peaks.items():
+        data[:, 0, pixel] += peak * beam
+    data[11700:11712, 0, 26] += 20 / np.sqrt(12)
+    data = np.pad(data, ((0, 0), (0, 0), (0, plan.n_padded - 36)), constant_values=np.nan)
+    weights = np.ones((plan.frame, 1), np.float32)
+    frames = data.reshape(-1, plan.frame, 1, plan.n_padded)
+    one, state, tables = compile_step(plan), init(plan, aligned=True), []
+    for x in frames[15::-1]:
+        state, _ = one(state, np.ascontiguousarray(x[::-1]), weights)
+    state = restart(plan, state, turned=True)
+    for x in frames:
+        state, found = one(state, x, weights)
+        tables.append(found.to_numpy())
+    tables.append(finish(plan, state, one)[1].to_numpy())
+    table = {k: np.concatenate([t[k] for t in tables]) for k in tables[0]}
+    assert np.sqrt(state.statistics.pixels.noise).max() < 1.5
+    high = table["snr"] > 7
+    pixel = table["y"] * 6 + table["x"]
+    assert set(pixel[high].tolist()) == {26}
+    assert np.abs(table["start"][high] - 11700).max() < 6
+    assert table["snr"][high].max() == pytest.approx(20, abs=4)
 
 
 def test_the_widest_pulses_are_kept_to_the_ends_of_a_recording(search):

@@ -26,7 +26,7 @@ def tracker(n_pixels: int) -> Tracker:
 def follow(old: Tracker, x, weight, n_frames):
     moments = frame_moments(x, old.pedestal, weight, WEIGHT)
     count = jnp.full(len(VARIANCE), n_frames)
-    facts = FrameFacts(n_frames, count, WEIGHT, jnp.any(weight > 0))
+    facts = FrameFacts.of((n_frames, count), weight, WEIGHT, jnp.any(weight > 0))
     return track(old, moments, facts, FRAME)
 
 
