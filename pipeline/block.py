@@ -121,6 +121,11 @@ class Reader(Protocol):
         """What took how long."""
         ...
 
+    @property
+    def reads_whole(self) -> bool:
+        """Whether images are read whole even where a part of them is asked for."""
+        ...
+
     def read(self, start: int, stop: int) -> Block:
         """Samples ``start`` to ``stop`` (exclusive), clipped to the recording."""
         ...

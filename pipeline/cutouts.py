@@ -1,6 +1,6 @@
 """Cut a candidate out of its recording: everything a picture of it needs.
 
-One pass over the samples around the pulse, in pieces, fills a decimated dynamic
+One pass over the samples around the pulses, in pieces, fills for each a decimated dynamic
 spectrum of the pixel and the sums for the image; all other products come from those
 two. Signal-to-noise ratios here are measured inside the cut-out, with inverse-variance
 weights of its own; the official one is that of the detection.
@@ -8,6 +8,7 @@ weights of its own; the official one is that of the detection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class CutoutSettings:
     bins_per_width : int
         Wide pulses are decimated until they have about this many bins.
     budget_bytes : float
-        Most data to read for one cut-out; the pulse itself is always read.
+        Most images to read for one cut-out; the pulse itself is always read.
     piece_bytes : float
         Most data in memory at a time.
     n_dm : int
@@ -43,7 +44,7 @@ class CutoutSettings:
 
     half_size_px: int = 16
     bins_per_width: int = 64
-    budget_bytes: float = 2e9
+    budget_bytes: float = 4e9
     piece_bytes: float = 32e6
     n_dm: int = 65
     display_channels: int = 64
@@ -134,19 +135,66 @@ def make_cutout(
         Finite wherever there is data, also next to flags, gaps and the ends of the
         recording.
     """
+    return make_cutouts(reader, {0: detection}, dm_grid, widths, settings)[0]
+
+
+def make_cutouts(
+    reader: Reader,
+    detections: Mapping[int, Detection],
+    dm_grid: NDArray[np.float64],
+    widths: NDArray[np.int64],
+    settings: CutoutSettings | None = None,
+) -> dict[int, Cutout]:
+    """Cut-outs of many detections, by their keys; as :func:`make_cutout` of each.
+
+    Images that would be read whole for each are read once for all.
+    """
     settings = settings or CutoutSettings()
-    header = reader.header
-    dms = _dm_axis(detection, header, np.asarray(dm_grid, float), settings.n_dm)
-    window = _window(detection, header, float(dms.max()), settings)
-    sums = Sums(detection, header, window, settings.half_size_px)
-    near = reader.cropped(sums.rows, sums.columns)
-    per_sample = 4 * header.n_channels * near.header.shape[0] * near.header.shape[1]
-    piece = max(1, int(settings.piece_bytes / per_sample) // window.decimation)
-    for first in range(window.start, window.stop, piece * window.decimation):
-        block = near.read(first, min(window.stop, first + piece * window.decimation))
+    header, grid = reader.header, np.asarray(dm_grid, float)
+    dms = {k: _dm_axis(d, header, grid, settings.n_dm) for k, d in detections.items()}
+    sums = {}
+    for key, detection in detections.items():
+        window = _window(detection, header, float(dms[key].max()), settings)
+        sums[key] = Sums(detection, header, window, settings.half_size_px)
+    if reader.reads_whole:
+        _read_once(reader, list(sums.values()), settings)
+    else:
+        for one in sums.values():
+            _read_near(reader.cropped(one.rows, one.columns), one, settings)
+    return {
+        key: _assemble(one, whiten(one, one.detection, header), dms[key], widths, settings)
+        for key, one in sums.items()
+    }
+
+
+def _piece(header: StreamHeader, settings: CutoutSettings) -> int:
+    """Samples that are read at a time."""
+    return max(1, int(settings.piece_bytes / (4 * header.n_channels * np.prod(header.shape))))
+
+
+def _read_near(near: Reader, sums: Sums, settings: CutoutSettings) -> None:
+    """Fill the sums from the pixels around a detection."""
+    step = _piece(near.header, settings)
+    for first in range(sums.window.start, sums.window.stop, step):
+        block = near.read(first, min(sums.window.stop, first + step))
         sums.add(block.start, block.data, block.weights)
-    series = whiten(sums, detection, header)
-    return _assemble(sums, series, dms, np.asarray(widths), settings)
+
+
+def _read_once(reader: Reader, sums: Sequence[Sums], settings: CutoutSettings) -> None:
+    """Fill the sums of all detections from whole images, each piece of which is read once."""
+    step, n = _piece(reader.header, settings), reader.header.n_samples
+    wanted = np.zeros(-(-n // step), bool)
+    for one in sums:
+        wanted[one.window.start // step : -(-one.window.stop // step)] = True
+    for first in (np.flatnonzero(wanted) * step).tolist():
+        block = reader.read(first, first + step)
+        for one in sums:
+            low = max(first, one.window.start)
+            high = min(first + block.n_samples, one.window.stop)
+            if low < high:
+                here = slice(low - first, high - first)
+                near = block.data[here, :, one.rows, one.columns]
+                one.add(low, near, block.weights[here])
 
 
 def _dm_axis(
@@ -215,7 +263,7 @@ def _assemble(
     near = np.arange(max(0, at - 8 * n_box), min(n_curve, at + 8 * n_box) + 1)
     near = near[:: max(1, len(near) // 256)]
     plane = np.stack([boxes.mean_snr(dm, near, n_box)[1] for dm in dms])
-    ladder = _ladder(boxes, detection, window, at, widths)
+    ladder = _ladder(boxes, detection, window, at, np.asarray(widths))
     image = _image(sums, series)
     spectra = _spectra(sums, series, boxes, at, n_box, settings)
     return Cutout(

@@ -63,6 +63,10 @@ class MatchedReader(BaseReader):
         block = self._reader.read(start, stop)
         return np.asarray(self._filter(block.data)), block.weights
 
+    @property
+    def reads_whole(self) -> bool:
+        return self._reader.reads_whole
+
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self._reader.gain(sample)
 

@@ -175,6 +175,10 @@ class FlaggedImages(BaseReader):
         block, flags = self._frames.read(start, stop)
         return block.data, flagged_weights(block.weights, flags)
 
+    @property
+    def reads_whole(self) -> bool:
+        return self._reader.reads_whole
+
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self._reader.gain(sample)
 
@@ -200,6 +204,10 @@ class _CroppedImages(BaseReader):
         if start == stop:
             return block.data, block.weights
         return block.data, flagged_weights(block.weights, [self._whole.judge(start, stop)])
+
+    @property
+    def reads_whole(self) -> bool:
+        return self._part.reads_whole
 
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self._part.gain(sample)

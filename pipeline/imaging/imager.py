@@ -314,6 +314,10 @@ class ImagedReader(BaseReader):
         gain = gaussian_gain(chord2, self._fwhm[:, None, None])
         return np.where(gain >= _LEAST_GAIN, gain, np.nan).astype(np.float32)
 
+    @property
+    def reads_whole(self) -> bool:
+        return False
+
     def cropped(self, rows: slice, columns: slice) -> ImagedReader:
         """Some of the pixels, of which alone images are then made.
 

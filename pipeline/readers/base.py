@@ -42,6 +42,11 @@ class BaseReader(ABC):
     _stages: Stages | None = None
 
     @property
+    def reads_whole(self) -> bool:
+        """Whether images are read whole even where a part of them is asked for."""
+        return True
+
+    @property
     def stages(self) -> Stages:
         """What took how long."""
         if self._stages is None:

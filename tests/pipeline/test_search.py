@@ -181,7 +181,7 @@ def test_an_interrupt_while_candidates_are_drawn_leaves_the_results(
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.search.make_cutout", stop)
+    monkeypatch.setattr("pipeline.search.make_cutouts", stop)
     with open_recording(recording.recordings) as reader, pytest.raises(KeyboardInterrupt):
         search(reader, tmp_path, SearchSettings(max_width=20.0))
     assert len(read_results(tmp_path).candidates) == len(PULSES)
