@@ -42,6 +42,7 @@ COLUMNS = (
     "dm",
     "width",
     "snr",
+    "snr_fit",
     "flux",
     "fluence",
     "fluence_error",
@@ -253,7 +254,8 @@ def build_candidates(
     astropy.table.Table
         The columns of :data:`COLUMNS`. ``mjd`` is the UTC of the pulse centre at the
         highest channel centre; ``flux`` is the mean over the best boxcar, so that
-        ``fluence`` = flux x width. ``p_real`` is NaN until a classifier has run,
+        ``fluence`` = flux x width. ``snr_fit`` is NaN without a cut-out, ``p_real`` until a
+        classifier has run,
         what candidates look like until :func:`pipeline.vetting.vet` has.
     """
     groups = summarise_groups(table, labels)
@@ -278,6 +280,7 @@ def build_candidates(
         _column(best.dm, "dm", u.pc / u.cm**3, ".3f", "dispersion measure of the trial"),
         _column(width_s, "width", u.s, ".9g", "width of the best boxcar"),
         _column(best.snr.astype(float), "snr", None, ".2f", "S/N of the best detection"),
+        _column(np.full(n, np.nan), "snr_fit", None, ".2f", "S/N of what fits the pulse"),
         _column(flux, "flux", flux_unit, ".5g", "flux density of the pulse"),
         _column(flux * width_s * 1e3, "fluence", fluence_unit, ".5g", "of the pulse"),
         _column(best.sigma * width_s * 1e3, "fluence_error", fluence_unit, ".3g", "1 sigma"),

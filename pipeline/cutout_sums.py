@@ -12,7 +12,7 @@ from pipeline.block import StreamHeader
 from pipeline.candidates import Detection
 
 _MAD_TO_SIGMA = 1.4826
-_MEDIAN_EFFICIENCY = 2 / np.pi
+_CLIP = 4.0
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ class Sums:
     def add(self, start: int, data: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
         """Add one piece of `rows` and `columns`; `start` is its first sample number."""
         good = np.isfinite(data)
-        values = np.where(good, data, 0.0)
+        whole = bool(good.all())
+        values = data if whole else np.where(good, data, np.float32(0))
         sample = start + np.arange(len(data))
         into_pulse = sample[:, None] - self.detection.start - self.delay
         width, guard = self.detection.width, max(1, self.detection.width // 4)
@@ -88,7 +89,8 @@ class Sums:
             w = (weights * mask).astype(np.float32)
             if w.any():
                 total += np.einsum("tc,tcyx->cyx", w, values)
-                weight += np.einsum("tc,tcyx->cyx", w, good.astype(np.float32))
+                seen = w.sum(0)[:, None, None] if whole else np.einsum("tc,tcyx->cyx", w, good)
+                weight += seen
         y, x = self.detection.y - self.rows.start, self.detection.x - self.columns.start
         w = weights.astype(float) * good[:, :, y, x]
         bins = (sample - self.window.start) // self.window.decimation
@@ -112,25 +114,25 @@ def whiten(sums: Sums, detection: Detection, header: StreamHeader) -> Series:
     inverse = np.where(sigma > 0, 1.0 / np.where(sigma > 0, sigma, 1.0) ** 2, 0.0)
     inverse_variance = np.where(np.isfinite(value), share * inverse, 0.0)
     signal = np.where(inverse_variance > 0, (value - baseline) * inverse_variance, 0.0)
-    of_baseline = float(inverse_variance[beside].sum()) * _MEDIAN_EFFICIENCY
+    of_baseline = float(inverse_variance[beside].sum())
     return Series(signal, inverse_variance, window, of_baseline)
 
 
 def _robust(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Median and sigma (from the median absolute deviation) down each column, NaN-safe.
+    """Clipped mean, and sigma from the median absolute deviation, down each column; NaN-safe.
 
-    Coarsely digitised data can have a median deviation of zero: the standard deviation
-    takes its place.
+    The mean is as good as that of all values in noise, and leaves out another pulse beside
+    this one. Coarsely digitised data can have a median deviation of zero: the standard
+    deviation takes its place.
     """
     seen = np.isfinite(values).any(axis=0)
     safe = np.where(seen, values, 0.0)
     middle = np.nanmedian(safe, axis=0)
     sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(safe - middle), axis=0)
-    coarse = sigma == 0
-    if coarse.any():
-        middle = np.where(coarse, np.nanmean(safe, axis=0), middle)
-        sigma = np.where(coarse, np.nanstd(safe, axis=0), sigma)
-    return middle, np.where(seen, sigma, 0.0)
+    sigma = np.where(sigma > 0, sigma, np.nanstd(safe, axis=0))
+    near = np.abs(safe - middle) <= _CLIP * sigma
+    mean = np.nansum(np.where(near, safe, 0), axis=0) / np.maximum(near.sum(axis=0), 1)
+    return mean, np.where(seen, sigma, 0.0)
 
 
 def shifted_boxes(

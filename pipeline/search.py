@@ -26,7 +26,7 @@ from pipeline import device
 from pipeline.block import Reader, StreamHeader
 from pipeline.candidates import DetectionTable, Marks, build_candidates, summarise_groups
 from pipeline.config import ConfigProblem
-from pipeline.cutouts import Cutout, make_cutout
+from pipeline.cutouts import Cutout, make_cutouts
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
 from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
@@ -335,10 +335,8 @@ def cutouts_of(
     """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
     reader = as_searched(reader, plan.config.template)
     widths = np.asarray(plan.widths)
-    return {
-        key: make_cutout(reader, table.row(row), plan.dm_pc_cm3, widths)
-        for key, row in rows.items()
-    }
+    detections = {key: table.row(row) for key, row in rows.items()}
+    return make_cutouts(reader, detections, plan.dm_pc_cm3, widths)
 
 
 def candidates_of(
@@ -377,6 +375,7 @@ def candidates_of(
         for column, value in zip(fluxes, values, strict=True):
             # Without data beside the pulse there is no fit, and those of the boxcar stay.
             column[i - 1] = (value if math.isfinite(value) else column[i - 1]) / of_peak[i - 1]
+        candidates["snr_fit"][i - 1] = candidates["snr"][i - 1] * fit.gain / of_peak[i - 1]
     for i in range(len(best)):
         gain = reader.gain(round(float(best.centre[i])))
         if gain is None:

@@ -41,6 +41,8 @@ class TopHat(NamedTuple):
         Flux x width, data units x samples.
     fluence_error : float
         Standard deviation of that, of the noise in the pulse and of its baseline.
+    gain : float
+        S/N over that of the boxcar of the detection.
     """
 
     start: float
@@ -49,6 +51,7 @@ class TopHat(NamedTuple):
     flux: float
     fluence: float
     fluence_error: float
+    gain: float
 
 
 def fit_top_hat(
@@ -71,11 +74,11 @@ def fit_top_hat(
     Returns
     -------
     TopHat
-        Its flux and fluence are NaN where there are no data, or none beside the pulse.
+        Its flux, fluence and gain are NaN where there are no data, or none beside the pulse.
     """
     window = series.window
     if not series.baseline_weight:
-        nothing = math.nan, math.nan, math.nan
+        nothing = math.nan, math.nan, math.nan, math.nan
         return TopHat(float(detection.start), float(detection.width), detection.dm, *nothing)
     unit = max(detection.width, 2)
     reach = unit * _FURTHEST + window.decimation
@@ -89,14 +92,14 @@ def fit_top_hat(
     # The last bin may be shorter.
     ends = np.minimum(begins + window.decimation, window.stop)
 
-    def share(start: float, width: float, dm: float) -> NDArray[np.floating]:
-        """How much of each bin the pulse fills, (bin, channel)."""
-        low = start + delays_s(header.freq_mhz, dm) / header.tsamp_s
-        high = np.minimum(ends, low + width)
-        return np.maximum(high - np.maximum(begins, low), 0) / (ends - begins)
+    def delays(dm: float) -> NDArray[np.floating]:
+        return delays_s(header.freq_mhz, dm) / header.tsamp_s
 
-    def sums(start: float, width: float, dm: float) -> tuple[float, float]:
-        of = share(start, width, dm)
+    def sums(start: float, width: float, delay: NDArray[np.floating]) -> tuple[float, float]:
+        """Of signal and power under a pulse, each bin counting as far as it is filled."""
+        low = start + delay
+        high = np.minimum(ends, low + width)
+        of = np.maximum(high - np.maximum(begins, low), 0) / (ends - begins)
         return float(np.sum(of * signal)), float(np.sum(of * of * weight))
 
     def loss(x: NDArray[np.floating]) -> float:
@@ -105,7 +108,7 @@ def fit_top_hat(
         outside = start < window.start or start + width > window.stop
         if off.any() or dm < 0 or outside:
             return _FORBIDDEN
-        flux, power = sums(start, width, dm)
+        flux, power = sums(start, width, delays(dm))
         return -flux / math.sqrt(power) if power > 0 else 0.0
 
     def place(x: NDArray[np.floating]) -> tuple[float, float, float]:
@@ -129,9 +132,13 @@ def fit_top_hat(
     ]
     fit = min(fits, key=lambda fit: fit.fun)
     start, width, dm = place(fit.x)
-    flux, power = sums(start, width, dm)
+    flux, power = sums(start, width, delays(dm))
     if power <= 0 or fit.fun >= _FORBIDDEN:
-        return TopHat(start, width, dm, math.nan, math.nan, math.nan)
+        return TopHat(start, width, dm, math.nan, math.nan, math.nan, math.nan)
     variance = 1 / power + 1 / series.baseline_weight
     error = width * math.sqrt(variance)
-    return TopHat(*map(float, (start, width, dm, flux / power, flux / power * width, error)))
+    # The search delays by whole samples.
+    found = sums(detection.start, detection.width, np.round(delays(detection.dm)))
+    gain = -fit.fun * math.sqrt(found[1]) / found[0] if found[0] > 0 else math.nan
+    values = start, width, dm, flux / power, flux / power * width, error, gain
+    return TopHat(*map(float, values))

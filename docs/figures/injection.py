@@ -29,7 +29,7 @@ def main(n: int = 1000, side: int = 128) -> None:
         image=Image(shape=(side, side)),
         noise=Noise(correlated=True),
     )
-    settings = CampaignSettings(InjectionSettings(n=n, n_refined=30), SearchSettings())
+    settings = CampaignSettings(InjectionSettings(n=n, n_refined=1000), SearchSettings())
     with tempfile.TemporaryDirectory() as folder:
         recordings = simulate(config, Path(folder) / "noise").recordings
         out = Path(folder) / "injected"

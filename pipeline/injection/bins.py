@@ -73,7 +73,7 @@ def _of_width(table: Table, low: float, high: float) -> dict[str, float]:
     for name, at in zip(("50", "90"), thresholds(table["snr"], table["grouped"]), strict=True):
         out |= {f"snr_{name}": at.at, f"snr_{name}_low": at.low, f"snr_{name}_high": at.high}
         out |= {f"fluence_{name}": at.at * per_snr}
-    return out | _bias(bright, "snr_found", "bias") | _bias(bright, "snr_refined", "bias_refined")
+    return out | _bias(bright, "snr_found", "bias") | _bias(bright, "snr_fit", "bias_fit")
 
 
 def _bias(table: Table, column: str, name: str) -> dict[str, float]:
@@ -101,7 +101,7 @@ def overall(table: Table) -> dict[str, Any]:
         low, high = binomial_interval(k, n)
         share = k / n if n else np.nan
         out[stage] = {"n": k, "share": share, "low": float(low), "high": float(high)}
-    out |= _bias(bright, "snr_found", "bias") | _bias(bright, "snr_refined", "bias_refined")
+    out |= _bias(bright, "snr_found", "bias") | _bias(bright, "snr_fit", "bias_fit")
     for name, at in zip(("50", "90"), thresholds(table["snr"], table["grouped"]), strict=True):
         out[f"snr_{name}"] = at.at
     errors = {

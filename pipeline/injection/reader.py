@@ -56,6 +56,10 @@ class InjectedReader(BaseReader):
                 here += flux[:, :, None, None] * values
         return block.data, block.weights
 
+    @property
+    def reads_whole(self) -> bool:
+        return self.source.reads_whole
+
     def gain(self, sample: int) -> NDArray[np.float32] | None:
         return self.source.gain(sample)
 

@@ -32,7 +32,7 @@ _UNITS = {
 _FLUENCE = ("fluence_found", "fluence_error")
 _FOUND = (
     "snr_found",
-    "snr_refined",
+    "snr_fit",
     "dm_found",
     "width_found",
     "time_error",
@@ -50,7 +50,7 @@ _MEANING = {
     "grouped": "the best detection of a candidate has",
     "confused": "something is there without the pulse",
     "snr_found": "of the candidate, or of the best detection",
-    "snr_refined": "fluence over its error, of the top-hat that is fitted",
+    "snr_fit": "of what fits the pulse, between trials, samples and pixels",
     "time_error": "found less true",
 }
 
@@ -116,7 +116,7 @@ def add_found(
         if int(row["id"]) in fitted:
             found |= {"x_error": row["x"] - true["x"], "y_error": row["y"] - true["y"]}
             found |= {name: row[name.removesuffix("_found")] for name in _FLUENCE}
-            found["snr_refined"] = row["fluence"] / row["fluence_error"]
+            found["snr_fit"] = row["snr_fit"]
         for name, value in found.items():
             out[name][i] = value
     for name, values in out.items():

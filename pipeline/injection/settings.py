@@ -39,7 +39,7 @@ class InjectionSettings:
     filling : float
         Share of the image and of time that pulses and what is around them fill in one pass.
     n_refined : int
-        Candidates of each pass whose positions, widths and fluences are fitted.
+        Candidates of each pass, at most, whose positions, widths and fluences are fitted.
     level : str
         ``"images"``, or ``"visibilities"`` where these are recorded: seen through the primary
         beam, with all of their sidelobes, flagged and imaged as everything else.
@@ -54,7 +54,7 @@ class InjectionSettings:
     spectral_index: Range = (0.0, 0.0)
     profile: Literal["tophat", "gaussian"] = "tophat"
     filling: float = 0.2
-    n_refined: int = 20
+    n_refined: int = 1000
     level: Literal["images", "visibilities"] = "images"
 
     def __post_init__(self) -> None:

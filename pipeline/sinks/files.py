@@ -32,7 +32,7 @@ from pipeline.sinks.atomic import write_atomically, write_text
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/3"
+FORMAT = "slowburst-candidates/4"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
 _BY_NAME = ("efficiency", "flagged")
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"

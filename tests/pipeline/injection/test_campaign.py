@@ -62,9 +62,9 @@ def test_snr_positions_and_times_are_those_put_in(done):
     ratio = bright["snr_found"] / bright["snr"]
     # Trials and pixels take up to a tenth, on average half of that; see docs/injection.md.
     assert 0.85 < ratio.mean() < 1.05
-    refined = bright[np.isfinite(bright["snr_refined"])]
+    refined = bright[np.isfinite(bright["snr_fit"])]
     assert len(refined) >= 10
-    ratio = refined["snr_refined"] / refined["snr"]
+    ratio = refined["snr_fit"] / refined["snr"]
     assert ratio.mean() == pytest.approx(1, abs=0.1)
     # A position is known to about FWHM / 2 / (S/N): 0.15 pixels at S/N 10.
     offsets = np.concatenate([refined["x_error"], refined["y_error"]])
