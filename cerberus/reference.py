@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .calibration import MOST_SAMPLES
+from .kernels.baseline import BRIGHT
 from .kernels.boxcar import TIE
 from .levels import LEAST_STRETCHES, OUTLIER, PULSE_STRETCHES
 from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
@@ -206,7 +207,17 @@ def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tu
     quiet = np.where(usable.any(0), _ratio((variance * cw).sum(0), usable.sum(0)), power / n)
     # Below zero as often as above, where there is nothing: the average is what counts.
     scatter = (power - offset) / np.maximum(n - 1, 1)
-    return quiet, np.where(usable.sum(0) > 1, scatter - quiet, 0)
+    common = scatter - quiet
+    for p in np.flatnonzero(scatter > BRIGHT):
+        there = weight[:, p] > 0
+        level, root = total[there, p] / weight[there, p], np.sqrt(weight[there, p])
+        square = (_lower_median(np.abs(level - _lower_median(level)) * root) / 0.6745) ** 2
+        if scatter[p] > (1 + 8 * np.sqrt(2 / n[p])) * square:
+            channels = usable[:, p].sum()
+            apart = max(0, (channels * quiet[p] - scatter[p]) / max(channels - 1, 1))
+            shared = max(0, square - apart) / max(channels, 1)
+            quiet[p], common[p] = apart + shared, (channels - 1) * shared
+    return quiet, np.where(usable.sum(0) > 1, common, 0)
 
 
 def _learn_channels(s: _Statistics, variance: Array, present: NDArray[np.bool_]) -> None:
