@@ -15,7 +15,7 @@ PRIOR_SAMPLES = 64.0
 """Samples' worth of belief that a pixel is as noisy as the image on the whole."""
 
 BRIGHT = 3.0
-"""Variance of a channel sum, relative to that of the weights, from which it may be due to pulses."""
+"""Variance of a channel sum, relative to that of its weight, that pulses may have made."""
 
 PEDESTAL_MEMORY = 64
 """Frames over which the spectrum of the pedestal is averaged."""
