@@ -36,6 +36,10 @@ assert abs(float(flux) - 3.0) < 0.06, note
 place = SkyCoord(float(ra), float(dec), unit="deg")
 true_place = SkyCoord(source["ra"], source["dec"], unit="deg")
 assert place.separation(true_place).arcsec < 0.1 * beam_arcsec
+assert summary["dropped_detections"] == 0
+spacing = np.diff(plan.dm_pc_cm3).max()
+assert np.all(abs(found["dm"] - pulses["dm"]) <= np.maximum(pulses["width"] / delay_s, spacing))
+assert np.all(abs(found["fluence"] - pulses["fluence"]) < 3 * found["fluence_error"])
 assert abs(before.max() - 3.0) < 0.3, before.max()
 assert abs(after).max() < 0.03, abs(after).max()
 assert 0.1 < abs(turned).max() < 0.3, abs(turned).max()

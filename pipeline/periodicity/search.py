@@ -138,10 +138,8 @@ def _strongest(
     """The best period, its S/N without the brightest cycle, and the samples that explain it."""
     peaks = np.argsort(-cells, kind="stable")[:_PEAKS]
     peaks = peaks[cells[peaks] >= _WORTH * cells[peaks[0]]]
-    near = (
-        refine(curve, plan.period_low[i], plan.period_high[i], plan.bins, plan.max_duty)
-        for i in peaks
-    )
+    bounds = [(float(plan.period_low[i]), float(plan.period_high[i])) for i in peaks]
+    near = (refine(curve, *both, plan.bins, plan.max_duty) for both in bounds)
     pulse = _slowest(plan, curve, max(near, key=lambda one: one.snr))
     rest, brightest = without_brightest(curve, pulse)
     taken = on_pulse(pulse, len(curve.signal), _MARGIN)
