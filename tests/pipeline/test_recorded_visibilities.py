@@ -25,10 +25,10 @@ def test_pulses_are_found_as_they_were_put_in(tmp_path):
     """Each within half a beam, half a width, one DM resolution, and 15 % of the fluence.
 
     DMs are told apart whose delays differ by the width of the pulse, or by a trial. A fluence
-    has an error of its own of 5 to 8 %. The image holds what was put in, at half of the usual cost.
+    has an error of its own of 5 to 8 %.
     """
     made = simulate(ten_minutes_of_visibilities(), tmp_path / "recording")
-    settings = SearchSettings(imaging=ImagingSettings(size=128, primary_beam=True))
+    settings = SearchSettings(imaging=ImagingSettings(primary_beam=True))
     with open_recording(made.recordings, settings.imaging, settings.max_sources) as reader:
         pixel = reader.pixel_rad * units.rad
         beam = reader.header.beam_fwhm_px * pixel
