@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .calibration import MOST_SAMPLES
+from .kernels.baseline import BRIGHT
 from .kernels.boxcar import TIE
 from .levels import LEAST_STRETCHES, OUTLIER, PULSE_STRETCHES
 from .plan import AFTER, BATCH, BEFORE, Level, SearchPlan
@@ -218,8 +219,20 @@ def _frame_variances(s: _Statistics, r: Array, wc: Array, variance: Array) -> tu
     offset = _ratio(total.sum(0) ** 2, weight.sum(0))
     quiet = np.where(usable.any(0), _ratio((variance * cw).sum(0), usable.sum(0)), power / n)
     # Below zero as often as above, where there is nothing: the average is what counts.
-    scatter = (power - offset) / np.maximum(n - 1, 1) - s.slope**2 * _spread(weight)
-    return quiet, np.where(usable.sum(0) > 1, scatter - quiet, 0)
+    scatter = (power - offset) / np.maximum(n - 1, 1)
+    pulsed = scatter > BRIGHT
+    whole = scatter - s.slope**2 * _spread(weight)
+    common = whole - quiet
+    for p in np.flatnonzero(pulsed):
+        there = weight[:, p] > 0
+        level, root = total[there, p] / weight[there, p], np.sqrt(weight[there, p])
+        square = (_lower_median(np.abs(level - _lower_median(level)) * root) / 0.6745) ** 2
+        if scatter[p] > (1 + 8 * np.sqrt(2 / n[p])) * square:
+            channels = usable[:, p].sum()
+            apart = max(0, (channels * quiet[p] - whole[p]) / max(channels - 1, 1))
+            shared = max(0, square - apart) / max(channels, 1)
+            quiet[p], common[p] = apart + shared, (channels - 1) * shared
+    return quiet, np.where(usable.sum(0) > 1, common, 0)
 
 
 def _spread(weight: Array) -> Array:

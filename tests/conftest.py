@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jax
 import pytest
 from hypothesis import settings
 
@@ -18,6 +19,40 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 # Compiling a kernel for a new shape takes longer than any deadline worth having.
 settings.register_profile("slowburst", deadline=None, print_blob=True)
 settings.load_profile("slowburst")
+
+
+# What a worker begins last, the others wait for.
+LONGEST = (
+    "test_recorded_visibilities.py",
+    "test_statistics.py",
+    "cerberus/test_search.py",
+    "test_forty_minutes.py",
+    "test_notebooks.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order of the others stays."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(LONGEST))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory) -> Iterator[None]:
+    """What one worker has compiled, the others read; so do notebooks and commands."""
+    shared = tmp_path_factory.getbasetemp().parent
+    folder = str(shared / f"jax-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'one')}")
+    settings = {
+        "jax_compilation_cache_dir": folder,
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
+    }
+    before = {name: getattr(jax.config, name) for name in settings}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name.upper(), str(value))
+            jax.config.update(name, value)
+        yield
+    for name, value in before.items():
+        jax.config.update(name, value)
 
 
 @pytest.fixture(scope="session")

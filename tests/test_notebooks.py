@@ -36,9 +36,30 @@ assert abs(float(flux) - 3.0) < 0.06, note
 place = SkyCoord(float(ra), float(dec), unit="deg")
 true_place = SkyCoord(source["ra"], source["dec"], unit="deg")
 assert place.separation(true_place).arcsec < 0.1 * beam_arcsec
+assert summary["dropped_detections"] == 0
+spacing = np.diff(plan.dm_pc_cm3).max()
+assert np.all(abs(found["dm"] - pulses["dm"]) <= np.maximum(pulses["width"] / delay_s, spacing))
+assert np.all(abs(found["fluence"] - pulses["fluence"]) < 3 * found["fluence_error"])
 assert abs(before.max() - 3.0) < 0.3, before.max()
 assert abs(after).max() < 0.03, abs(after).max()
 assert 0.1 < abs(turned).max() < 0.3, abs(turned).max()
+"""
+
+
+PULSAR = """
+# Counting statistics of those near the threshold, and what the model of hidden pulses leaves out.
+errors = np.sqrt(np.sum(chance * (1 - chance))) + 0.05 * chance.sum()
+assert abs(np.sum(seen > 0) - chance.sum()) < 3 * errors, (np.sum(seen > 0), chance.sum())
+assert len(np.unique(nearest)) == len(candidates)
+assert abs(lag_s).max() < tsamp_s
+strong = (seen > 15) & (larger > 0.999)
+assert abs(np.median(seen[strong] / p[strong]) - 1) < 0.05
+assert list(own["method"]) == ["folding", "arrivals"]
+assert np.all(abs(own["period"] - period_s) < 4 * own["period_error"]), own["period"]
+assert abs(folded["snr"] / analytic - 1) < 0.04, (folded["snr"], analytic)
+assert abs(split - (width_s + sweep_s) / tsamp_s) < 3 * np.sqrt(0.16 * 0.84 / len(truth))
+assert abs(slope[0] - dm) < 3 * dm_error, (slope, dm_error)
+assert np.all(abs(measured[20:] / expected_snr[20 : len(measured)] - 1) < 0.06)
 """
 
 
@@ -77,6 +98,12 @@ def visibilities():
     return nbformat.read(REPOSITORY / "notebooks" / "visibilities.ipynb", as_version=4)
 
 
+@pytest.fixture
+def pulsar():
+    nbformat = pytest.importorskip("nbformat")
+    return nbformat.read(REPOSITORY / "notebooks" / "pulsar.ipynb", as_version=4)
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_outputs_are_stripped(path):
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -112,3 +139,7 @@ def test_real_burst_without_data_ends_with_one_line(real_burst, execute, monkeyp
 
 def test_visibilities_finds_what_was_put_in(visibilities, execute):
     check(execute, visibilities, VISIBILITIES, n_pictures=3)
+
+
+def test_pulsar_finds_the_period_and_the_pulses_expected(pulsar, execute):
+    check(execute, pulsar, PULSAR, n_pictures=3)

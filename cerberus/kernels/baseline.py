@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from .robust import median8, median8_of_chi2, sort8, trimmed8
+from .robust import median8, median8_of_chi2, median_of, sort8, trimmed8
 from .rows import sum_rows
 
 PRIOR_SAMPLES = 64.0
@@ -19,6 +19,9 @@ _BEYOND = 0.35
 
 _SLOPE_LEFT = 0.01
 """Share of a slope's variance that may be left when it is taken off: it is known that well."""
+
+BRIGHT = 3.0
+"""Variance of a channel sum, relative to that of its weight, that pulses may have made."""
 
 PEDESTAL_MEMORY = 64
 """Frames over which the spectrum of the pedestal is averaged."""
@@ -80,6 +83,8 @@ class FrameMoments(NamedTuple):
         Weighted mean of all channels.
     power, cross, weight : (pixel,)
         Sums over time of s^2 / w, s and w, for the channel sums s of weight w.
+    scatter : (pixel,)
+        Variance of s / sqrt(w) about the mean level, or a robust one where pulses made that.
     n_times : (pixel,) int32
         Times with data.
     n_samples : (pixel,) int32
@@ -94,6 +99,7 @@ class FrameMoments(NamedTuple):
     power: jax.Array
     cross: jax.Array
     weight: jax.Array
+    scatter: jax.Array
     n_times: jax.Array
     n_samples: jax.Array
 
@@ -134,6 +140,9 @@ def _moments(x: jax.Array, w: jax.Array, ok: jax.Array, channel_weight: jax.Arra
     s0, n, c0 = jnp.sum(w, 0), jnp.sum(ok, 0), jnp.sum(w * channel_weight[:, None], 1)
     mean = s1 / jnp.maximum(s0, tiny)
     total = jnp.sum(c0, 0)
+    power, cross = sum_rows(c1 * c1 / jnp.maximum(c0, tiny)), sum_rows(c1)
+    n_times = jnp.sum(c0 > 0, 0)
+    scatter = (power - cross**2 / jnp.maximum(total, 1e-30)) / jnp.maximum(n_times - 1, 1)
 
     def each(values: jax.Array) -> jax.Array:
         return jnp.broadcast_to(values, (*values.shape[:-1], x.shape[2]))
@@ -143,13 +152,43 @@ def _moments(x: jax.Array, w: jax.Array, ok: jax.Array, channel_weight: jax.Arra
         variance=jnp.maximum(s2 - s1 * mean, 0) / jnp.maximum(n - 1, 1),
         total=each(s0),
         present=each(n > 1),
-        level=sum_rows(c1) / jnp.maximum(total, tiny),
-        power=sum_rows(c1 * c1 / jnp.maximum(c0, tiny)),
-        cross=sum_rows(c1),
+        level=cross / jnp.maximum(total, tiny),
+        power=power,
+        cross=cross,
         weight=each(total),
-        n_times=each(jnp.sum(c0 > 0, 0)),
+        scatter=_without_pulses(scatter, c1, c0, n_times),
+        n_times=each(n_times),
         n_samples=each(jnp.sum(n, 0)),
     )
+
+
+def _without_pulses(
+    scatter: jax.Array, sums: jax.Array, weight: jax.Array, n_times: jax.Array
+) -> jax.Array:
+    """Variance of channel sums that a train of bright pulses does not raise.
+
+    A pulsar has a pulse in every frame: medians over frames keep it. It is told by the median
+    absolute deviation within the frame, which it leaves far below the variance.
+
+    Parameters
+    ----------
+    scatter : (pixel,)
+    sums, weight : (time, pixel), (time, pixel or 1)
+    n_times : (pixel or 1,)
+    """
+
+    def robust(_: None) -> jax.Array:
+        there = jnp.broadcast_to(weight > 0, sums.shape)
+        root = jnp.sqrt(jnp.maximum(weight, jnp.finfo(sums.dtype).tiny))
+        level = jnp.where(there, sums / root**2, 0)
+        deviation = jnp.abs(level - median_of(level, there)) * root
+        square = (median_of(deviation, there) / 0.6745) ** 2
+        # Of Gaussian noise, however much, the two agree.
+        factor = 1 + 8 * jnp.sqrt(2 / jnp.maximum(n_times, 1))
+        pulsed = (scatter > BRIGHT) & (scatter > factor * square)
+        return jnp.where(pulsed, square, scatter)
+
+    return lax.cond(jnp.any(scatter > BRIGHT), robust, lambda _: scatter, None)
 
 
 def _push(
@@ -187,7 +226,6 @@ def _frame_variances(
     """
     channel_weight = facts.channel_weight
     n = jnp.maximum(m.n_times, 1)
-    offset = m.cross**2 / jnp.maximum(m.weight, 1e-30)
     present = m.present & (channel_weight > 0)[:, None]
     n_present = jnp.sum(present, 0)
     steep = slope**2
@@ -195,8 +233,18 @@ def _frame_variances(
     variance = jnp.maximum(m.variance - of_slope, _SLOPE_LEFT * of_slope)
     quiet = jnp.sum(variance * channel_weight[:, None] * present, 0)
     quiet = jnp.where(n_present > 0, quiet / jnp.maximum(n_present, 1), m.power / n)
-    scatter = (m.power - offset) / jnp.maximum(n - 1, 1) - steep * facts.common_spread
-    return quiet, jnp.where(n_present > 1, scatter - quiet, 0)
+    offset = m.cross**2 / jnp.maximum(m.weight, 1e-30)
+    whole = (m.power - offset) / jnp.maximum(n - 1, 1)
+    # A robust variance is far below; rounding is not.
+    pulsed = m.scatter < 0.9 * whole
+    whole -= steep * facts.common_spread
+    # Pulses are in the channels too: what they share is taken off, and less of it put back.
+    channels, others = jnp.maximum(n_present, 1), jnp.maximum(n_present - 1, 1)
+    apart = jnp.maximum((channels * quiet - whole) / others, 0)
+    shared = jnp.maximum(m.scatter - apart, 0) / channels
+    quiet = jnp.where(pulsed, apart + shared, quiet)
+    common = jnp.where(pulsed, (channels - 1) * shared, whole - quiet)
+    return quiet, jnp.where(n_present > 1, common, 0)
 
 
 class _Curve(NamedTuple):

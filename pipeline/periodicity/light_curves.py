@@ -15,7 +15,11 @@ _STRETCHES, _STRETCH = 16, 128
 """Of the recording, and their samples, from which channels are weighed."""
 
 _PIECE_BYTES = 64 << 20
-_CLIP = 4.0
+_CLIP, _ROUNDS = 4.0, 20
+"""Deviations beyond which samples do not count, in sigma, and rounds that look for them."""
+
+_CLEARLY, _LEAST_SHARE = 1.2, 0.6
+"""How much less noise a fit without pulses must have, and of how many samples."""
 
 
 def read_light_curves(
@@ -114,8 +118,9 @@ def whiten(
     """Take slow changes off light curves and divide them by their noise.
 
     Cosines of half a wave and more over the data, as far as their periods are over twice the
-    longest that is searched, are fitted by least squares, twice without what is over 4 sigma
-    off, and subtracted. The noise is the median absolute deviation of what is left.
+    longest that is searched, are fitted by least squares and subtracted. What is over 4 sigma
+    off counts neither for them nor for the noise, which is the median absolute deviation of
+    the rest: the pulses of a bright pulsar may be a third of all samples.
 
     Parameters
     ----------
@@ -142,15 +147,48 @@ def whiten(
         there = w > 0
         if there.sum() <= n_modes:
             continue
-        x, basis, w = flux[there, i].astype(float), modes[there], w[there]
-        keep = np.ones(len(x), bool)
-        for _ in range(3):
-            root = np.sqrt(w[keep])
-            fit = np.linalg.lstsq(basis[keep] * root[:, None], x[keep] * root, rcond=None)[0]
-            left = (x - basis @ fit) * np.sqrt(w)
-            sigma = _MAD_TO_SIGMA * np.median(np.abs(left))
-            keep = np.abs(left) <= _CLIP * sigma
+        left, sigma = _without_slow(flux[there, i].astype(float), modes[there], w[there])
+        w = w[there]
         if sigma > 0:
             signal = np.sqrt(w) * left / sigma
             out[there, i] = signal - w * signal.sum() / w.sum()
     return out, relative.astype(np.float32)
+
+
+def _without_slow(
+    x: NDArray[np.float64], modes: NDArray[np.float64], w: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """Samples in units of unit weight without slow changes, and the noise of those.
+
+    Pulses pull the first fit of all samples towards them, and many of equal height keep it
+    there. The fit that begins with samples near the median has less noise then; where sources
+    drift it would leave their peak out, and has no less.
+    """
+    root = np.sqrt(w)
+    left, sigma, _ = _clipped_fit(x * root, modes * root[:, None], np.ones(len(x), bool))
+    deviation = np.abs(x - np.median(x)) * root
+    near = deviation <= _CLIP * _MAD_TO_SIGMA * np.median(deviation)
+    other, smaller, share = _clipped_fit(x * root, modes * root[:, None], near)
+    if sigma > _CLEARLY * smaller > 0 and share > _LEAST_SHARE:
+        return other, smaller
+    return left, sigma
+
+
+def _clipped_fit(
+    x: NDArray[np.float64], modes: NDArray[np.float64], keep: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float, float]:
+    """What a fit leaves, its noise and the share of samples that counted.
+
+    Each round leaves out what is off by what the round before kept.
+    """
+    left, sigma = x, 0.0
+    for _ in range(_ROUNDS):
+        if keep.sum() <= modes.shape[1]:
+            break
+        fit = np.linalg.lstsq(modes[keep], x[keep], rcond=None)[0]
+        left = x - modes @ fit
+        sigma = _MAD_TO_SIGMA * float(np.median(np.abs(left[keep])))
+        before, keep = keep, np.abs(left) <= _CLIP * sigma
+        if np.array_equal(before, keep):
+            break
+    return left, sigma, float(keep.mean())

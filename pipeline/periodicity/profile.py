@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 _FINE = 4
 """Trial periods to a drift of one bin over the data, and bins of the last fold to one."""
 
-_WIDTHS, _NEAR = 32, 101
-"""Widths of boxcars, and periods of the last folds."""
+_WIDTHS, _LAST_WIDTHS, _NEAR = 32, 64, 101
+"""Widths of boxcars, those of the last folds, and periods of these."""
+
+_LEAST_BINS = 64
+"""Of which the last folds have so many times as many, where periods have few samples."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,8 @@ def refine(curve: Curve, low: float, high: float, bins: int, max_duty: float) ->
 
     The period and its error are mean and standard deviation of the posterior, whose density is
     the sum of exp(S/N^2 / 2) over starts and widths: the edges of a pulse make its likelihood
-    a rough function of the period, of which the maximum says little.
+    a rough function of the period, of which the maximum says little. Pulses that vary have more
+    variance than noise, by which S/N^2 is divided here.
     """
     n = len(curve.signal)
     n_bins = max(2, min(bins, int(low)))
@@ -105,12 +109,14 @@ def refine(curve: Curve, low: float, high: float, bins: int, max_duty: float) ->
     pulses = (best_boxcar(curve, 1 / f, n_bins, widths) for f in freq)
     best = max(pulses, key=lambda pulse: pulse.snr)
     # Finer bins than samples: their edges must not draw the period to themselves.
-    fine = n_bins * _FINE
+    fine = max(n_bins, min(bins, _LEAST_BINS)) * _FINE
     width = round(best.width * fine)
-    widths = np.arange(max(1, width // 2), min(2 * width, _FINE * most) + 1)
+    widths = np.arange(max(1, width // 2), min(2 * width, int(max_duty * fine)) + 1)
+    widths = widths[:: -(-len(widths) // _LAST_WIDTHS)]
     offset = np.linspace(-1, 1, _NEAR) * max(best.width, 1 / n_bins) / n
     grid = np.clip(1 / best.period + offset, 1e-9, 0.5)
-    log = np.array([_log_density(curve, 1 / f, fine, widths) for f in grid])
+    excess = _excess(curve, best.snr)
+    log = np.array([_log_density(curve, 1 / f, fine, widths) / excess for f in grid])
     density = np.exp(log - log.max())
     mean = float(np.average(grid, weights=density))
     variance = float(np.average((grid - mean) ** 2, weights=density))
@@ -118,6 +124,13 @@ def refine(curve: Curve, low: float, high: float, bins: int, max_duty: float) ->
     error = np.sqrt(variance + (grid[1] - grid[0]) ** 2 / 12)
     pulse = best_boxcar(curve, 1 / mean, fine, widths)
     return replace(pulse, period_error=float(error) * pulse.period**2)
+
+
+def _excess(curve: Curve, snr: float) -> float:
+    """Variance of what a pulse of this S/N leaves, relative to that of the noise; 1 at least."""
+    there = curve.weight > 0
+    square = np.sum(curve.signal[there].astype(float) ** 2 / curve.weight[there])
+    return max(1.0, float(square - snr**2) / max(1, int(there.sum()) - 2))
 
 
 def _log_density(curve: Curve, period: float, n_bins: int, widths: NDArray[np.int64]) -> float:
@@ -153,3 +166,19 @@ def without_brightest(curve: Curve, pulse: Pulse) -> tuple[float, int]:
     s, w = signal.sum() - signal[brightest], weight.sum() - weight[brightest]
     total = curve.weight.sum()
     return (float(s / np.sqrt(w * (1 - w / total))) if 0 < w < total else 0.0), brightest
+
+
+def noise_off_pulse(curve: Curve, pulse: Pulse) -> float:
+    """Noise of the samples beside the pulse in units of what was taken for noise.
+
+    1 where that is within the error: pulses of a few sigma in a third of all samples raise
+    what a light curve as a whole says.
+    """
+    off = ~on_pulse(pulse, len(curve.signal), 0.25) & (curve.weight > 0)
+    n = int(off.sum())
+    if n < 16:
+        return 1.0
+    x = curve.signal[off] / np.sqrt(curve.weight[off])
+    sigma = float(np.median(np.abs(x - np.median(x)))) / 0.6745
+    # Of a normal variable the median deviation has 0.37 of the information.
+    return sigma if 0 < sigma < 1 - 3 / np.sqrt(2 * 0.37 * n) else 1.0

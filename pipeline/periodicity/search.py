@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cerberus.fold import FoldPlan, periodogram
-from pipeline.periodicity.profile import Curve, Pulse, on_pulse, refine, without_brightest
+from pipeline.periodicity.profile import (
+    Curve,
+    Pulse,
+    noise_off_pulse,
+    on_pulse,
+    refine,
+    without_brightest,
+)
 
 _ROUNDS = 8
 """Pulses that are taken out of a light curve, at most, those that stand alone included."""
@@ -28,6 +35,12 @@ _LARGEST = 16
 """Of the two numbers in the ratio of a harmonic."""
 
 _MOST_HARMONICS = 5
+
+_PEAKS, _WORTH = 5, 0.5
+"""Peaks of a periodogram that are looked at closely, at most, and how high a peak must be.
+
+Of a pulse as short as a sample trials may keep half, and a fraction or a multiple more.
+"""
 
 
 @dataclass(frozen=True)
@@ -123,15 +136,19 @@ def _strongest(
     plan: FoldPlan, curve: Curve, cells: NDArray[np.float32]
 ) -> tuple[Pulse, float, NDArray[np.bool_]]:
     """The best period, its S/N without the brightest cycle, and the samples that explain it."""
-    best = int(np.argmax(cells))
-    low, high = plan.period_low[best], plan.period_high[best]
-    pulse = _slowest(plan, curve, refine(curve, low, high, plan.bins, plan.max_duty))
+    peaks = np.argsort(-cells, kind="stable")[:_PEAKS]
+    peaks = peaks[cells[peaks] >= _WORTH * cells[peaks[0]]]
+    bounds = [(float(plan.period_low[i]), float(plan.period_high[i])) for i in peaks]
+    near = (refine(curve, *both, plan.bins, plan.max_duty) for both in bounds)
+    pulse = _slowest(plan, curve, max(near, key=lambda one: one.snr))
     rest, brightest = without_brightest(curve, pulse)
     taken = on_pulse(pulse, len(curve.signal), _MARGIN)
     if rest < _ALONE * pulse.snr:
         # One bright burst: it goes, and what is periodic stays.
         taken = on_pulse(pulse, len(curve.signal), _MARGIN, brightest)
-    return pulse, rest, taken
+        return pulse, rest, taken
+    noise = noise_off_pulse(curve, pulse)
+    return replace(pulse, snr=pulse.snr / noise), rest / noise, taken
 
 
 def _slowest(plan: FoldPlan, curve: Curve, pulse: Pulse) -> Pulse:

@@ -308,6 +308,65 @@ class Pulse:
 
 
 @dataclass(frozen=True)
+class Pulsar:
+    """``[[pulsars]]``: a train of dispersed pulses, of which every cycle has one.
+
+    Attributes
+    ----------
+    period_s : float
+    width_s : float
+        Of a pulse: length of a top-hat, FWHM of a Gaussian.
+    fluence_jy_ms : float
+        Mean of the pulses, at the centre of the band: mean flux density times period.
+    epoch_s : float
+        Centre of one of the pulses at the highest channel centre.
+    modulation : float
+        Standard deviation of the fluences over their mean; they are log-normal.
+    dm, spectral_index, profile, smearing
+        As of a pulse.
+    """
+
+    period_s: float
+    width_s: float
+    fluence_jy_ms: float
+    epoch_s: float = 0.0
+    modulation: float = 0.0
+    dm: float = 0.0
+    x: float | None = None
+    y: float | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
+    spectral_index: float = 0.0
+    profile: Literal["tophat", "gaussian"] = "tophat"
+    smearing: bool = True
+
+    def __post_init__(self) -> None:
+        _require_positive("period_s", self.period_s)
+        _require_within("epoch_s", self.epoch_s, 1e9)
+        good = self.width_s <= self.period_s
+        _require(good, "width_s", f"is {self.width_s}, above period_s", "give a shorter pulse")
+        good = 0 <= self.modulation <= 10
+        _require(good, "modulation", f"is {self.modulation}", "give 0 to 10")
+        self.pulse(0, self.fluence_jy_ms)
+
+    def pulse(self, number: int, fluence_jy_ms: float) -> Pulse:
+        """The pulse so many cycles after the epoch."""
+        return Pulse(
+            self.epoch_s + number * self.period_s,
+            self.width_s,
+            self.dm,
+            fluence_jy_ms,
+            x=self.x,
+            y=self.y,
+            ra_deg=self.ra_deg,
+            dec_deg=self.dec_deg,
+            spectral_index=self.spectral_index,
+            profile=self.profile,
+            smearing=self.smearing,
+        )
+
+
+@dataclass(frozen=True)
 class Rfi:
     """``[[rfi]]``: interference over the whole image, at zero DM.
 
@@ -377,6 +436,7 @@ class SimulationConfig:
     noise: Noise = field(default_factory=Noise)
     sources: tuple[Source, ...] = ()
     pulses: tuple[Pulse, ...] = ()
+    pulsars: tuple[Pulsar, ...] = ()
     rfi: tuple[Rfi, ...] = ()
     gaps: tuple[Gap, ...] = ()
 

@@ -231,7 +231,7 @@ def _summary(scene: Scene | VisScene, parts: list[_Part], wall_s: float) -> dict
         "n_samples": n_samples,
         "n_channels": scene.header.n_channels,
         "shape": list(scene.header.shape),
-        "n_pulses": len(config.pulses),
+        "n_pulses": len(scene.pulses),
         "n_sources": len(config.sources),
         "n_rfi": len(config.rfi),
         "data_seconds": data_s,

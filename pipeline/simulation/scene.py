@@ -17,6 +17,7 @@ from pipeline.simulation.config import Gap, Pulse, Rfi, SimulationConfig, Source
 from pipeline.simulation.noise import NoiseSource
 from pipeline.simulation.pulses import pulse_flux, sample_range, spectrum
 from pipeline.simulation.sky import PointSpread, image_wcs, pixel_of
+from pipeline.simulation.trains import all_pulses
 
 _SIDEREAL_DEG_S = 360.9856 / 86400
 _N_THREADS = 2
@@ -93,13 +94,14 @@ class Scene:
         self.source_pixels = [
             _place(f"sources[{i}]", s, self.header) for i, s in enumerate(config.sources)
         ]
-        self.pulses = [self._placed(i, p) for i, p in enumerate(config.pulses)]
-        self._stamps = [self.points.stamp(p.x, p.y) for p in self.pulses]
+        pulses = all_pulses(config, seed, self.header.freq_mhz)
+        self.pulses = [self._placed(name, pulse) for name, pulse in pulses]
+        self._spans = np.array([p.span for p in self.pulses], float).reshape(-1, 2)
+        self._stamps = {xy: self.points.stamp(*xy) for xy in {(p.x, p.y) for p in self.pulses}}
         self._source_stamps = [self.points.stamp(x, y) for x, y in self.source_pixels]
         self._patterns = [self._pattern(i, r) for i, r in enumerate(config.rfi)]
 
-    def _placed(self, number: int, pulse: Pulse) -> PlacedPulse:
-        name = f"pulses[{number}]"
+    def _placed(self, name: str, pulse: Pulse) -> PlacedPulse:
         x, y = _place(name, pulse, self.header)
         span = sample_range(pulse, self.header.freq_mhz, self.header.tsamp_s)
         unit = self._snr(pulse, x, y, span)
@@ -149,11 +151,11 @@ class Scene:
         for source, stamp in zip(self.config.sources, self._source_stamps, strict=True):
             light = source.flux * variation(source, times, self.config.image.dec_deg)
             _add_point(data, np.outer(light, spectrum(source.spectral_index, freq)), stamp)
-        for placed, stamp in zip(self.pulses, self._stamps, strict=True):
+        for i in np.flatnonzero((self._spans[:, 0] < stop) & (self._spans[:, 1] > start)):
+            placed = self.pulses[i]
             lo, hi = max(start, placed.span[0]), min(stop, placed.span[1])
-            if lo < hi:
-                flux = pulse_flux(placed.pulse, placed.fluence_jy_ms, freq, tsamp_s, (lo, hi))
-                _add_point(data[lo - start : hi - start], flux, stamp)
+            flux = pulse_flux(placed.pulse, placed.fluence_jy_ms, freq, tsamp_s, (lo, hi))
+            _add_point(data[lo - start : hi - start], flux, self._stamps[placed.x, placed.y])
         for rfi, pattern in zip(self.config.rfi, self._patterns, strict=True):
             _add_rfi(data, rfi, pattern, times, tsamp_s)
         data[~self.good(start, stop)] = np.nan

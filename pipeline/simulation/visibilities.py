@@ -44,6 +44,7 @@ from pipeline.simulation.scene import (
     variation,
 )
 from pipeline.simulation.sky import image_wcs
+from pipeline.simulation.trains import all_pulses
 from pipeline.visibilities.nsfrb_file import (
     N_POLARISATIONS,
     Observation,
@@ -156,7 +157,8 @@ class VisScene:
         self.source_pixels = [self._pixel(place) for place in sources]
         everything = (0, recording.n_samples)
         self.items = [_Item(s, p, everything) for s, p in zip(config.sources, sources, strict=True)]
-        self.pulses = [self._placed(i, pulse) for i, pulse in enumerate(config.pulses)]
+        pulses = all_pulses(config, seed, self.header.freq_mhz)
+        self.pulses = [self._placed(name, pulse) for name, pulse in pulses]
         self.items += [_Item(rfi, None, everything) for rfi in config.rfi]
 
     @property
@@ -257,8 +259,8 @@ class VisScene:
         x, y = self.header.wcs.wcs_world2pix([[place.ra.deg, place.dec.deg]], 0)[0]
         return float(x), float(y)
 
-    def _placed(self, number: int, pulse: Pulse) -> PlacedPulse:
-        name, header = f"pulses[{number}]", self.header
+    def _placed(self, name: str, pulse: Pulse) -> PlacedPulse:
+        header = self.header
         place = self._place(name, pulse)
         span = sample_range(pulse, header.freq_mhz, header.tsamp_s)
         start, stop = max(span[0], 0), min(span[1], header.n_samples)

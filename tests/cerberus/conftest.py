@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -61,16 +59,6 @@ class Search:
         columns = {k: np.concatenate([p[k] for p in parts]) for k in COLUMNS}
         order = np.lexsort([columns[k] for k in COLUMNS[4::-1]])
         return {k: v[order] for k, v in columns.items()}
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_once(tmp_path_factory) -> Iterator[None]:
-    """What one worker has compiled, the others read."""
-    name = "jax_compilation_cache_dir"
-    before, shared = getattr(jax.config, name), tmp_path_factory.getbasetemp().parent
-    jax.config.update(name, str(shared / f"jax-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'one')}"))
-    yield
-    jax.config.update(name, before)
 
 
 @pytest.fixture(scope="session")

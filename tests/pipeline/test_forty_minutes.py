@@ -15,7 +15,7 @@ def test_four_pulses_are_found_and_nothing_else(tmp_path):
 
     DMs are told apart that differ by a delay of one sample.
     """
-    made = simulate(forty_minute_config(), tmp_path / "recording")
+    made = simulate(forty_minute_config(48), tmp_path / "recording")
     with open_recording(made.recordings) as reader:
         beam = reader.header.beam_fwhm_px
         resolution = 1 / plan_for(reader.header, SearchSettings()).delay_per_dm

@@ -16,11 +16,13 @@ from pipeline.errors import InputError
 from pipeline.readers import open_recording
 from pipeline.simulation import SimulationConfig, forty_minute_config, simulate
 from pipeline.simulation.config import (
+    Array,
     Band,
     Gap,
     Image,
     Noise,
     Psf,
+    Pulsar,
     Pulse,
     Recording,
     Rfi,
@@ -32,6 +34,7 @@ from pipeline.simulation.scene import Scene
 K_DM = 1 / 2.41e-4
 TSAMP = 0.1342182159
 FREQ = np.linspace(1492.90625, 1317.125, 16)
+PULSAR = "[[pulsars]]\nperiod_s = 1\nfluence_jy_ms = 1\nx = 1\ny = 1"
 
 
 def quiet(n_samples=60, shape=(16, 20), **parts):
@@ -365,6 +368,13 @@ def test_a_recording_and_its_summary(tmp_path):
         ("[[pulses]]\ntime_s = 1\nwidth_s = 1\nx = 99\ny = 1\nsnr = 5", "pulses[0].x: the posi"),
         ("[[pulses]]\ntime_s = 99\nwidth_s = 1\nx = 1\ny = 1\nsnr = 5", "pulses[0].time_s: no sam"),
         ("[[sources]]\nflux = 1\nra_deg = 10\ndec_deg = 1", "sources[0].ra_deg"),
+        (f"{PULSAR}\nwidth_s = 2", "pulsars[0].width_s: is 2.0, above period_s"),
+        (f"{PULSAR}\nwidth_s = 0", "pulsars[0].width_s: is 0.0"),
+        (f"{PULSAR}\nwidth_s = 1\nmodulation = -1", "pulsars[0].modulation: is -1.0; give 0 to 10"),
+        (f"{PULSAR}\nwidth_s = 1\nepoch_s = 1e300", "pulsars[0].epoch_s: is 1e+300"),
+        (PULSAR.replace("1", "1e-9", 1) + "\nwidth_s = 1e-9", "pulsars[0].period_s: makes"),
+        (f"{PULSAR.replace('x = 1', 'x = 99')}\nwidth_s = 1", "pulsars[0].x: the position"),
+        (PULSAR, "pulsars[0].width_s: is missing"),
         ("[[rfi]]\ntime_s = 1\nduration_s = 1\nflux = 1\nchannels = [16]", "rfi[0].channels"),
         ("[[gaps]]\nstart_s = 2\nstop_s = 1", "gaps[0].stop_s"),
         ("[[gaps]]\nstart_s = 0\nstop_s = 99\nkind = 'missing'", "gaps: all samples"),
@@ -415,3 +425,61 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="--out: cannot be used"):
         simulate(quiet(2), tmp_path / "file" / "out", 1)
+
+
+def test_a_pulsar_is_a_train_of_pulses(tmp_path):
+    """Period, phase, fluences and places of the truth, and the flux in the cube."""
+    pulsar = Pulsar(0.7145, 0.0065, fluence_jy_ms=145.0, epoch_s=2.0, dm=26.76, x=9.0, y=6.0)
+    block, _, result = cube_of(quiet(pulsars=(pulsar,)), tmp_path)
+    truth = Table.read(result.truth)
+    assert result.summary["n_pulses"] == len(truth)
+    number = (truth["time_s"] - 2.0) / 0.7145
+    np.testing.assert_allclose(
+        number, np.arange(round(number[0]), round(number[-1]) + 1), atol=1e-9
+    )
+    # Of the first and the last at least a part is there, of the ones beyond nothing.
+    assert -0.5 * TSAMP - 0.025 < truth["time_s"][0] < -0.5 * TSAMP + 0.7145
+    assert 59.5 * TSAMP - 0.7145 < truth["time_s"][-1] < 59.5 * TSAMP + 0.025
+    assert set(truth["fluence"]) == {145.0}
+    light = block.data[:, :, 6, 9].astype(float)
+    fluence = light.sum() / 16 * TSAMP * 1e3
+    assert fluence == pytest.approx(145.0 * len(truth), abs=145.0)
+    # A pulse is in one sample or two.
+    assert len(truth) <= np.count_nonzero(light.max(axis=1)) <= 2 * len(truth)
+    one = replace(pulsar.pulse(3, 145.0))
+    alone = cube_of(quiet(pulses=(one,)), tmp_path)[0].data[:, :, 6, 9]
+    there = alone.max(axis=1) > 0
+    np.testing.assert_allclose(light[there], alone[there], rtol=1e-5)
+
+
+def test_fluences_of_a_pulsar_are_log_normal(tmp_path):
+    pulsar = Pulsar(0.01, 0.001, fluence_jy_ms=20.0, modulation=0.8, x=1.0, y=1.0)
+    scenes = [Scene(quiet(300, (4, 4), pulsars=(pulsar, pulsar)), seed) for seed in (1, 1, 2)]
+    first, again, other = (np.array([p.fluence_jy_ms for p in s.pulses]) for s in scenes)
+    np.testing.assert_array_equal(first, again)
+    n = len(first) // 2
+    # Two pulsars, and two seeds, have fluences of their own.
+    assert not np.any(first[:n] == first[n:])
+    assert not np.any(first == other)
+    log = np.log(first[:n] / 20.0)
+    spread = np.sqrt(np.log(1.64))
+    assert abs(log.mean() + spread**2 / 2) < 4.5 * spread / np.sqrt(n)
+    assert abs(log.std() / spread - 1) < 4.5 / np.sqrt(2 * n)
+    assert abs(first[:n].mean() / 20 - 1) < 4.5 * 0.8 / np.sqrt(n)
+
+
+def test_a_pulsar_of_visibilities_is_in_the_truth():
+    from pipeline.simulation.visibilities import VisScene
+
+    config = SimulationConfig(
+        recording=Recording(duration_s=5.0, format="nsfrb"),
+        array=Array(n_antennas=4, channels=1),
+        pulsars=(Pulsar(1.0, 0.01, fluence_jy_ms=145.0, epoch_s=0.5, dm=50.0, x=88.0, y=79.0),),
+    )
+    scene = VisScene(config, 1, [0])
+    assert [p.pulse.time_s for p in scene.pulses] == [0.5, 1.5, 2.5, 3.5, 4.5]
+    assert len({(p.x, p.y) for p in scene.pulses}) == 1
+    with_pulses = np.concatenate(list(scene.samples(0, 37)))
+    without = np.concatenate(list(VisScene(replace(config, pulsars=()), 1, [0]).samples(0, 37)))
+    lit = np.flatnonzero(np.abs(with_pulses - without).max(axis=(1, 2, 3)) > 0.01)
+    assert {4, 11, 19, 26, 34} <= set(lit)

@@ -87,3 +87,27 @@ def test_pixels_without_noise_or_data_are_passed_over():
     weight = np.ones((2000, 3), np.float32)
     weight[:, 1] = 0
     assert search(flux, weight) == []
+
+
+@pytest.mark.parametrize(("height", "modulation"), [(3.0, 0.0), (20.0, 0.0), (20.0, 0.8)])
+def test_a_pulsar_of_five_samples_has_its_period_and_its_noise(height, modulation):
+    """A pulse of a part of a sample, alike or not, in a fifth of all samples."""
+    n, pulls = 900, []
+    for seed in range(6):
+        rng = np.random.default_rng([seed, 5])
+        period, width = rng.uniform(4.5, 6.5), 0.16
+        times = np.arange(rng.uniform(0, period), n - 1, period)
+        spread = np.sqrt(np.log1p(modulation**2))
+        fluence = height * np.exp(spread * rng.normal(size=len(times)) - spread**2 / 2)
+        edges = np.arange(n + 1) - 0.5
+        parts = np.diff(np.clip((edges - times[:, None]) / width + 0.5, 0, 1), axis=1)
+        flux = noise(n, 1, seed) + (fluence @ parts)[:, None]
+        one = search(flux, max_period=100)[0]
+        pulls.append((one.pulse.period - period) / one.pulse.period_error)
+        # N pulses in N of N P samples; at the edges of samples a part is lost.
+        ideal = fluence.mean() * np.sqrt(len(times)) * np.sqrt(1 - 1 / period)
+        assert 0.88 * ideal - 3 < one.pulse.snr < 1.05 * ideal + 3, (one.pulse.snr, ideal)
+        assert abs(one.pulse.period - period) * n / period < 0.3
+    # Tails are heavier than those of a normal variable, where edges are sharp.
+    assert np.median(np.abs(pulls)) < 2, pulls
+    assert np.max(np.abs(pulls)) < 5, pulls
