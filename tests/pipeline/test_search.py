@@ -119,7 +119,7 @@ def test_frames_come_in_order_padded_and_whole(recording):
     with open_recording(recording.recordings) as reader:
         plan = plan_for(reader.header, SearchSettings(max_width=20.0))
         # An array is used again once the next frame is asked for.
-        ahead = _read_ahead(reader, plan, reader.header.n_samples)
+        ahead = _read_ahead(reader, plan, range(0, reader.header.n_samples, plan.frame))
         frames = [replace(f, data=f.data.copy()) for f in ahead]
         everything = reader.read(0, reader.header.n_samples)
     assert [f.start for f in frames] == list(range(0, reader.header.n_samples, plan.frame))
@@ -144,7 +144,7 @@ def test_a_failure_of_the_reader_reaches_the_caller(recording):
     with open_recording(recording.recordings) as reader:
         plan = plan_for(reader.header, SearchSettings(max_width=20.0))
         with pytest.raises(InputError, match="truncated"):
-            list(_read_ahead(Broken(reader), plan, reader.header.n_samples))
+            list(_read_ahead(Broken(reader), plan, range(0, reader.header.n_samples, plan.frame)))
 
 
 @pytest.mark.parametrize(
