@@ -117,7 +117,7 @@ def recovery_figure(table: Table) -> Figure:
     right.axhspan(0.97, 1.03, color=SOFT, alpha=0.5, lw=0)
     for name, colour, label in (
         ("bias", BLUE, "of the candidate"),
-        ("bias_fit", ACCENT, "of the fit (fluence / error)"),
+        ("bias_fit", ACCENT, "of what fits the pulse"),
     ):
         right.errorbar(
             middle, rows[name], rows[f"{name}_error"], color=colour, label=label, **style
