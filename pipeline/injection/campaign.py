@@ -41,7 +41,7 @@ _FOLDER, _BLANK = "passes", "blank.ecsv"
 
 
 @dataclass(frozen=True)
-class _Searched:
+class Searched:
     """What came out of a search."""
 
     table: DetectionTable
@@ -59,11 +59,14 @@ class _Kept:
         self.tables.append(table)
 
 
-def _search(reader: Reader, plan: SearchPlan, tell: Callable[[Progress], None] | None) -> _Searched:
+def search_in_memory(
+    reader: Reader, plan: SearchPlan, tell: Callable[[Progress], None] | None = None
+) -> Searched:
+    """Search a recording, and write nothing."""
     kept = _Kept()
     progress = search_recording(reader, plan, kept, tell)
     table = DetectionTable.concat(kept.tables)
-    return _Searched(table, group_detections(table, reader.header), progress.n_dropped)
+    return Searched(table, group_detections(table, reader.header), progress.n_dropped)
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ class Campaign:
         if not path.exists():
             with self._recording.opened() as reader:
                 reader = flagged_images(reader, self._all.search.flags)
-                found = _search(reader, self.plan, self._telling(0))
+                found = search_in_memory(reader, self.plan, self._telling(0))
             columns = {f: getattr(found.table, f) for f in found.table.__dataclass_fields__}
             table = Table(columns)
             table.meta["n_candidates"] = len(np.unique(found.labels))
@@ -201,7 +204,7 @@ class Campaign:
     def _pass(self, number: int, injections: Sequence[Injection], blank: DetectionTable) -> Table:
         with self._recording.opened(injections, self.header) as injected:
             reader = flagged_images(injected, self._all.search.flags)
-            found = _search(reader, self.plan, self._telling(number + 1))
+            found = search_in_memory(reader, self.plan, self._telling(number + 1))
             groups = summarise_groups(found.table, found.labels)
             detected = match(injections, found.table, self.header)
             best = match(injections, found.table[groups.best], self.header)
