@@ -84,9 +84,9 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
     """Search a scene, and say of its candidates what they are.
 
     Real is what counts as found in a campaign of injections, see
-    :func:`pipeline.injection.matching.match`, with an S/N that the pulse may have. What overlaps with
-    a pulse in time and is within three beams of it, but does not match, is left out. The rest is
-    bogus.
+    :func:`pipeline.injection.matching.match`, with an S/N that the pulse may have. What overlaps
+    with a pulse in time and is within three beams of it, but does not match, is left out. The
+    rest is bogus.
     """
     reader, header = scene.reader, scene.reader.header
     found = search_in_memory(reader, plan)
@@ -106,7 +106,9 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
             _spread(best, np.flatnonzero(~real & ~doubtful), rng),
         ]
     )
-    cutouts = cutouts_of(reader, plan, found.table, {int(r) + 1: int(groups.best[r]) for r in chosen})
+    cutouts = cutouts_of(
+        reader, plan, found.table, {int(r) + 1: int(groups.best[r]) for r in chosen}
+    )
     table = candidates_of(reader, found.table, found.labels, cutouts, plan.config.beam_fwhm_px)
     stamps, kept = [], []
     for row in chosen.tolist():
@@ -120,7 +122,7 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
 
 
 def _spread(best: DetectionTable, rows: NDArray, rng: np.random.Generator) -> NDArray:
-    """Some of the candidates, so that an event with a hundred of them counts little more than others."""
+    """Some of the candidates; an event with a hundred of them counts little more than others."""
     if not len(rows):
         return rows
     when = (best.centre[rows] / _SAME_TIME_SAMPLES).astype(int)

@@ -51,7 +51,7 @@ class Family:
     interference: tuple[tuple[str, str], ...] = tuple(
         product(("level", "far", "fringe", "pixel", "sidelobes"), ("burst", "narrow"))
     )
-    n_events: int = 30
+    n_events: int = 8
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,9 @@ class Seen(Family):
         Of transmitters, log-uniform.
     footprints : tuple of str
         Of transmitters: ``"burst"``, ``"narrow"``, ``"comb"``, ``"swept"``, ``"radar"``.
+    transmitter_jy : (float, float)
+        Flux of one that fills the band for a sample, log-uniform; fainter as the root of what it
+        fills beyond that.
     source_jy : (float, float)
         Of steady sources, log-uniform.
     n_sources : int
@@ -81,8 +84,10 @@ class Seen(Family):
     phase_error_deg: Range = (0.0, 12.0)
     distance_m: Range = (150.0, 3000.0)
     footprints: tuple[str, ...] = ("burst", "narrow")
-    source_jy: Range = (3.0, 60.0)
-    n_sources: int = 3
+    transmitter_jy: Range = (4.0, 80.0)
+    source_jy: Range = (3.0, 100.0)
+    n_sources: int = 4
+    n_events: int = 20
 
 
 TRAINING: tuple[Family, ...] = (

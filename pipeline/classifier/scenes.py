@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +18,6 @@ from pipeline.classifier.arrays import Rng, draw_psf
 from pipeline.classifier.families import N_SAMPLES, SIDE, Family, Seen
 from pipeline.classifier.held import HeldReader
 from pipeline.classifier.interference import FOOTPRINTS, add_interference
-from pipeline.visibilities.flags import FlagSettings
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.injection.ideal import measured_noise
 from pipeline.injection.pulses import Injection, Limits, draw_pass
@@ -32,15 +30,16 @@ from pipeline.simulation.noise import NoiseSource
 from pipeline.simulation.pulses import sample_range
 from pipeline.simulation.run import simulate
 from pipeline.simulation.sky import PointSpread
+from pipeline.visibilities.flags import FlagSettings
 from surveys.instruments import dsa110
 
 THRESHOLD = 5.0
 """S/N from which candidates are examples: noise peaks come as well."""
 
 _SNR = (7.0, 45.0)
-_BANDED, _FLAGGED, _FILLING = 0.3, 0.3, 0.12
+_BANDED, _FLAGGED, _FILLING = 0.3, 0.3, 0.3
 _MJD = 60500.0
-_N_SEEN, _FIELD_PX, _TRANSMITTER_JY = 10, 26.0, (2.0, 40.0)
+_N_SEEN, _FIELD_PX = 10, 26.0
 
 
 class Scene(NamedTuple):
@@ -125,7 +124,7 @@ def _pulses(
     header: StreamHeader, noise: NDArray[np.float32], plan: SearchPlan, rng: Rng
 ) -> list[Injection]:
     limits = Limits.of(plan)
-    widest = min(limits.width_s[1], N_SAMPLES * header.tsamp_s / 6)
+    widest = min(limits.width_s[1], N_SAMPLES * header.tsamp_s / 12)
     settings = InjectionSettings(
         n=90,
         seed=int(rng.integers(1 << 60)),
@@ -151,8 +150,8 @@ def _add_pulse(
     if banded:
         place = np.linspace(0, 1, header.n_channels)
         envelope = np.exp(-4 * np.log(2) * ((place - middle) / wide) ** 2)
-        weight = np.nan_to_num(noise[:, round(one.y) % SIDE, round(one.x) % SIDE]) ** -2.0
-        weight[~np.isfinite(weight)] = 0
+        here = noise[:, round(one.y) % SIDE, round(one.x) % SIDE]
+        weight = np.where(here > 0, 1 / np.where(here > 0, here, 1) ** 2, 0)
         kept = np.sum((flux * envelope) ** 2 * weight) / max(np.sum(flux**2 * weight), 1e-30)
         flux = flux * envelope / np.sqrt(max(kept, 1e-3))
     (rows, columns), stamp = points.stamp(one.x, one.y)
@@ -227,7 +226,7 @@ def _rfi(family: Seen, rng: Rng) -> list[Rfi]:
     away, angle = _log_uniform(rng, family.distance_m), rng.uniform(0, 2 * np.pi)
     place = float(away * np.cos(angle)), float(away * np.sin(angle)), float(rng.uniform(2, 60))
     share = lit.sum() / family.n_channels
-    flux = _log_uniform(rng, _TRANSMITTER_JY) / float(np.sqrt(share))
+    flux = _log_uniform(rng, family.transmitter_jy) / float(np.sqrt(share))
     start = float(rng.uniform(0, N_SAMPLES - len(lit))) * family.tsamp_s
     # One for each channel or sample, whichever are fewer: each takes time to compute.
     whole = bool((lit == lit[:, :1]).all())
