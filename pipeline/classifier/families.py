@@ -84,7 +84,7 @@ class Seen(Family):
     phase_error_deg: Range = (0.0, 12.0)
     distance_m: Range = (150.0, 3000.0)
     footprints: tuple[str, ...] = ("burst", "narrow")
-    transmitter_jy: Range = (4.0, 80.0)
+    transmitter_jy: Range = (8.0, 160.0)
     source_jy: Range = (3.0, 100.0)
     n_sources: int = 4
     n_events: int = 20
@@ -109,6 +109,8 @@ HELD_OUT: tuple[Family, ...] = (
         stations=(2, 0),
         antennas=(34, 40),
         distance_m=(5e3, 5e4),
+        transmitter_jy=(20.0, 400.0),
+        n_events=30,
         footprints=("comb", "swept", "radar"),
     ),
     Family(
@@ -117,7 +119,7 @@ HELD_OUT: tuple[Family, ...] = (
         last_mhz=700.0,
         n_channels=24,
         tsamp_s=0.05,
-        dm_max=200.0,
+        dm_max=120.0,
         max_width_s=4.0,
         layouts=("arms",),
         antennas=(18, 30),
