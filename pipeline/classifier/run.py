@@ -27,7 +27,7 @@ from pipeline.sinks.atomic import write_bytes, write_text
 from pipeline.sinks.files import write_summary
 
 MODEL, CARD = "classifier.npz", "card.json"
-_EXAMPLES, _CLAIM = "examples", "examples.json"
+_EXAMPLES, _CLAIM, _NAME = "examples", "examples.json", "scene_{:07d}.npz"
 _CALIBRATING, _HELD_OUT = 1_000_000, 2_000_000
 """Numbers of the first scenes of a kind: they have other seeds."""
 
@@ -139,8 +139,13 @@ def _tasks(folder: Path, seed: int, families: Sequence[Family], n: int, first: i
     tasks = []
     for i in range(n):
         family = families[i % len(families)]
-        tasks.append(Task(family, first + i, seed, folder / f"scene_{first + i:07d}.npz"))
+        tasks.append(Task(family, first + i, seed, folder / _NAME.format(first + i)))
     return tasks
+
+
+def scene_path(out: Path, number: int, held_out: bool) -> Path:
+    """The file of the examples of a scene to learn from, or to judge by."""
+    return out / _EXAMPLES / _NAME.format(number + held_out * _HELD_OUT)
 
 
 def _claim(folder: Path, settings: TrainSettings) -> None:
