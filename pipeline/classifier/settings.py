@@ -29,9 +29,9 @@ class TrainSettings:
     """
 
     seed: int = 0
-    scenes: int = 48
-    scenes_calibrating: int = 12
-    scenes_held_out: int = 18
+    scenes: int = 24
+    scenes_calibrating: int = 9
+    scenes_held_out: int = 14
     workers: int = 2
     epochs: int = 30
     batch: int = 128
