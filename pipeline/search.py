@@ -27,7 +27,7 @@ from pipeline.block import Reader, StreamHeader
 from pipeline.candidates import DetectionTable, Marks, build_candidates, summarise_groups
 from pipeline.classifier.settings import ClassifierSettings
 from pipeline.config import ConfigProblem
-from pipeline.cutouts import Cutout, make_cutout
+from pipeline.cutouts import Cutout, CutoutSettings, make_cutout
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
 from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
@@ -337,13 +337,17 @@ def _searched(
 
 
 def cutouts_of(
-    reader: Reader, plan: SearchPlan, table: DetectionTable, rows: Mapping[int, int]
+    reader: Reader,
+    plan: SearchPlan,
+    table: DetectionTable,
+    rows: Mapping[int, int],
+    settings: CutoutSettings | None = None,
 ) -> dict[int, Cutout]:
     """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
     reader = as_searched(reader, plan.config.template)
     widths = np.asarray(plan.widths)
     return {
-        key: make_cutout(reader, table.row(row), plan.dm_pc_cm3, widths)
+        key: make_cutout(reader, table.row(row), plan.dm_pc_cm3, widths, settings)
         for key, row in rows.items()
     }
 

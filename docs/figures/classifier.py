@@ -1,6 +1,6 @@
 """What the classifier sees, for docs/classifier.md; takes the folder of ``slowburst train``.
 
-    python docs/figures/classifier.py classifier
+python docs/figures/classifier.py classifier
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def draw(rows: list[tuple[str, Examples]]) -> bytes:
                 image.axis("off")
                 spectrum.axis("off")
                 continue
-            image.imshow(examples.stamps.image[j, 0], origin="lower", cmap=COLOUR_MAP, vmin=-0.5, vmax=1)
+            image.imshow(
+                examples.stamps.image[j, 0], origin="lower", cmap=COLOUR_MAP, vmin=-0.5, vmax=1
+            )
             flux = examples.stamps.spectrum[j, 0]
             spectrum.imshow(flux, origin="lower", cmap=COLOUR_MAP, aspect="auto", vmin=-2, vmax=3)
             title = f"{name}, S/N {examples.snr[j]:.0f}" if j == 0 else f"S/N {examples.snr[j]:.0f}"

@@ -20,6 +20,7 @@ from pipeline.candidates import DetectionTable, summarise_groups
 from pipeline.classifier.families import Family
 from pipeline.classifier.scenes import Scene, draw_scene, plan_of
 from pipeline.classifier.stamps import Stamps, join, make_stamp, stack
+from pipeline.cutouts import CutoutSettings
 from pipeline.errors import InputError
 from pipeline.grouping import GroupingRules
 from pipeline.injection.campaign import search_in_memory
@@ -92,23 +93,22 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
     found = search_in_memory(reader, plan)
     groups = summarise_groups(found.table, found.labels)
     best = found.table[groups.best]
-    rows = match(scene.pulses, best, header)
+    matched = match(scene.pulses, best, header)
     real = np.zeros(len(best), bool)
     doubtful = from_injections(scene.pulses, best, header, _NEARBY)
     true = np.array([one.snr for one in scene.pulses])
-    for i in np.flatnonzero(rows >= 0):
-        snr = float(best.snr[rows[i]])
+    for i in np.flatnonzero(matched >= 0):
+        snr = float(best.snr[matched[i]])
         fits = _TOO_FAINT * true[i] - _SLACK < snr < _TOO_BRIGHT * true[i] + _SLACK
-        real[rows[i]], doubtful[rows[i]] = fits, not fits
+        real[matched[i]], doubtful[matched[i]] = fits, not fits
     chosen = np.concatenate(
         [
             rng.permutation(np.flatnonzero(real & ~doubtful))[:_MOST_OF_EACH],
             _spread(best, np.flatnonzero(~real & ~doubtful), rng),
         ]
     )
-    cutouts = cutouts_of(
-        reader, plan, found.table, {int(r) + 1: int(groups.best[r]) for r in chosen}
-    )
+    rows = {int(r) + 1: int(groups.best[r]) for r in chosen}
+    cutouts = cutouts_of(reader, plan, found.table, rows, CutoutSettings(fit=False))
     table = candidates_of(reader, found.table, found.labels, cutouts, plan.config.beam_fwhm_px)
     stamps, kept = [], []
     for row in chosen.tolist():

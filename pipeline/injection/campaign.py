@@ -19,6 +19,7 @@ from pipeline.candidates import DetectionTable, summarise_groups
 from pipeline.engine import Progress, search_recording
 from pipeline.errors import InputError
 from pipeline.grouping import group_detections
+from pipeline.injection.completeness import CLASSIFIED
 from pipeline.injection.ideal import measured_noise
 from pipeline.injection.matching import match
 from pipeline.injection.pulses import Gain, Injection, Limits, draw_pass, snr_as_recorded
@@ -29,6 +30,7 @@ from pipeline.matched import as_searched
 from pipeline.search import (
     SearchSettings,
     candidates_of,
+    classified_by,
     cutouts_of,
     flagged_images,
     plan_for,
@@ -213,6 +215,7 @@ class Campaign:
             cutouts = cutouts_of(reader, self.plan, found.table, rows)
             beam = self.plan.config.beam_fwhm_px
             candidates = candidates_of(reader, found.table, found.labels, cutouts, beam)
+            classified_by(self._all.search, self.plan, candidates, cutouts, self.header)
             snr = [
                 snr_as_recorded(one, self.header, self._noise, injected.weights)
                 for one in injections
@@ -222,6 +225,7 @@ class Campaign:
         table["confused"] = match(injections, blank, self.header) >= 0
         snr_detected = np.where(detected >= 0, np.append(found.table.snr, np.nan)[detected], np.nan)
         add_found(table, snr_detected, candidates, best, cutouts)
+        table[CLASSIFIED] = np.asarray(table["p_real"]) >= self._settings.least_p_real
         describe(table)
         table.meta["n_dropped"] = found.n_dropped
         table.meta["versions"] = versions()

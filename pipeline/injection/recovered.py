@@ -38,6 +38,7 @@ _FOUND = (
     "time_error",
     "x_error",
     "y_error",
+    "p_real",
     *_FLUENCE,
 )
 _MEANING = {
@@ -48,6 +49,8 @@ _MEANING = {
     "snr": "best that any estimate could have",
     "detected": "a detection has its place, time, DM and width",
     "grouped": "the best detection of a candidate has",
+    "classified": "the candidate is rather real than not",
+    "p_real": "probability of the candidate to be real, of those with a cut-out",
     "confused": "something is there without the pulse",
     "snr_found": "of the candidate, or of the best detection",
     "snr_refined": "fluence over its error, of the top-hat that is fitted",
@@ -116,7 +119,8 @@ def add_found(
         if int(row["id"]) in fitted:
             found |= {"x_error": row["x"] - true["x"], "y_error": row["y"] - true["y"]}
             found |= {name: row[name.removesuffix("_found")] for name in _FLUENCE}
-            found["snr_refined"] = row["fluence"] / row["fluence_error"]
+            found |= {"snr_refined": row["fluence"] / row["fluence_error"]}
+            found |= {"p_real": row["p_real"]}
         for name, value in found.items():
             out[name][i] = value
     for name, values in out.items():
