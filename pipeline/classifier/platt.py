@@ -31,9 +31,9 @@ def calibrate(logits: NDArray[np.floating], real: NDArray[np.bool_]) -> Platt:
 
     Examples of one class alone calibrate nothing: the line is then the identity.
     """
-    x, weight = np.asarray(logits, float), class_weights(real).astype(float)
-    if not len(x) or real.all() or not real.any():
+    if real.all() or not real.any():
         return Platt()
+    x, weight = np.asarray(logits, float), class_weights(real).astype(float)
 
     def loss(p: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         z, stiff = p[0] * x + p[1], _STIFFNESS * len(x)

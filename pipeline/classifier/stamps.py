@@ -50,8 +50,8 @@ class Stamps(NamedTuple):
         the mean of the pulse, compressed; and 1 where there are data.
     numbers : (n, k) float32
         Logarithm of the S/N, what sidelobes of brighter candidates have there, and the features
-        of :class:`pipeline.vetting.Features` but those of DM 0 and of the fit; of each of these also
-        whether it could be measured.
+        of :class:`pipeline.vetting.Features` but those of DM 0 and of the fit; of each of these
+        also whether it could be measured.
     """
 
     image: NDArray[np.float32]
