@@ -15,10 +15,10 @@ from pipeline.classifier.stamps import IMAGE_SHAPE, N_NUMBERS, SPECTRUM_SHAPE, S
 class Sizes(NamedTuple):
     """Widths of the layers, and the number of networks whose mean counts."""
 
-    first: int = 12
+    first: int = 10
     second: int = 20
-    hidden: int = 48
-    members: int = 4
+    hidden: int = 32
+    members: int = 3
 
 
 class Convolution(eqx.Module):

@@ -33,7 +33,7 @@ class TrainSettings:
     scenes_calibrating: int = 9
     scenes_held_out: int = 14
     workers: int = 2
-    epochs: int = 30
+    epochs: int = 24
     batch: int = 128
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
