@@ -29,7 +29,7 @@ def drawn(examples: Examples, real: bool, rng: np.random.Generator) -> Examples:
 def draw(rows: list[tuple[str, Examples]]) -> bytes:
     """Images and spectra of some examples, a row of each kind."""
     figure = new_figure(11, 2.9 * len(rows))
-    panels = figure.subplots(2 * len(rows), COLUMNS)
+    panels = figure.subplots(2 * len(rows), COLUMNS, squeeze=False)
     for i, (name, examples) in enumerate(rows):
         for j in range(COLUMNS):
             image, spectrum = panels[2 * i, j], panels[2 * i + 1, j]

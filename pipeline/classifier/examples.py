@@ -85,9 +85,9 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
     """Search a scene, and say of its candidates what they are.
 
     Real is what counts as found in a campaign of injections, see
-    :func:`pipeline.injection.matching.match`, with an S/N that the pulse may have. What overlaps
-    with a pulse in time and is within three beams of it, but does not match, is left out. The
-    rest is bogus.
+    :func:`pipeline.injection.matching.match`, with an S/N that the pulse may have, where nothing
+    else was. What overlaps with a pulse in time and is within three beams of it, but is not real
+    by that, is left out. The rest is bogus.
     """
     reader, header = scene.reader, scene.reader.header
     found = search_in_memory(reader, plan)
@@ -100,6 +100,7 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
     for i in np.flatnonzero(matched >= 0):
         snr = float(best.snr[matched[i]])
         fits = _TOO_FAINT * true[i] - _SLACK < snr < _TOO_BRIGHT * true[i] + _SLACK
+        fits &= not scene.confused[i]
         real[matched[i]], doubtful[matched[i]] = fits, not fits
     chosen = np.concatenate(
         [

@@ -84,10 +84,10 @@ class Seen(Family):
     phase_error_deg: Range = (0.0, 12.0)
     distance_m: Range = (150.0, 3000.0)
     footprints: tuple[str, ...] = ("burst", "narrow")
-    transmitter_jy: Range = (8.0, 160.0)
-    source_jy: Range = (3.0, 100.0)
+    transmitter_jy: Range = (6.0, 80.0)
+    source_jy: Range = (1.0, 20.0)
     n_sources: int = 4
-    n_events: int = 20
+    n_events: int = 15
 
 
 TRAINING: tuple[Family, ...] = (
@@ -109,8 +109,8 @@ HELD_OUT: tuple[Family, ...] = (
         stations=(2, 0),
         antennas=(34, 40),
         distance_m=(5e3, 5e4),
-        transmitter_jy=(20.0, 400.0),
-        n_events=30,
+        transmitter_jy=(12.0, 160.0),
+        n_events=20,
         footprints=("comb", "swept", "radar"),
     ),
     Family(

@@ -20,7 +20,7 @@ from pipeline.classifier.held import HeldReader
 from pipeline.classifier.interference import FOOTPRINTS, add_interference
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.injection.ideal import measured_noise
-from pipeline.injection.pulses import Injection, Limits, draw_pass
+from pipeline.injection.pulses import Injection, Limits, draw_pass, pixel_of
 from pipeline.injection.settings import InjectionSettings
 from pipeline.readers import open_recording
 from pipeline.readers.wcs import psf_fwhm_px
@@ -38,6 +38,7 @@ THRESHOLD = 5.0
 
 _SNR = (7.0, 45.0)
 _BANDED, _FLAGGED, _FILLING = 0.3, 0.3, 0.3
+_CONFUSED = 3.0
 _MJD = 60500.0
 _N_SEEN, _FIELD_PX = 10, 26.0
 
@@ -49,10 +50,13 @@ class Scene(NamedTuple):
     ----------
     reader : HeldReader
     pulses : list of Injection
+    confused : list of bool
+        Of each pulse: something else is at its place and time.
     """
 
     reader: HeldReader
     pulses: list[Injection]
+    confused: list[bool]
 
 
 def search_of(family: Family) -> SearchSettings:
@@ -77,9 +81,8 @@ def draw_scene(family: Family, plan: SearchPlan, seed: Sequence[int]) -> Scene:
     noise = measured_noise(reader)
     pulses = _pulses(reader.header, noise, plan, rng)
     points = PointSpread(_psf(reader.header), reader.header.shape)
-    for one in pulses:
-        _add_pulse(reader, one, noise, points, rng)
-    return Scene(reader, [*pulses, *own])
+    confused = [_add_pulse(reader, one, noise, points, rng) for one in pulses]
+    return Scene(reader, [*pulses, *own], [*confused, *(False for _ in own)])
 
 
 def _psf(header: StreamHeader) -> NDArray[np.float32]:
@@ -139,23 +142,34 @@ def _pulses(
 
 def _add_pulse(
     reader: HeldReader, one: Injection, noise: NDArray[np.float32], points: PointSpread, rng: Rng
-) -> None:
-    """Put a pulse into images; some fill a part of the band, with the same S/N."""
+) -> bool:
+    """Put a pulse into images; some fill a part of the band, with the same S/N.
+
+    Returns
+    -------
+    bool
+        Whether there is something of its shape already.
+    """
     header = reader.header
     low, high = max(one.span[0], 0), min(one.span[1], header.n_samples)
     banded, middle, wide = rng.uniform() < _BANDED, rng.uniform(), rng.uniform(0.25, 0.8)
     if low >= high:
-        return
+        return False
     flux = one.flux(header, (low, high))
+    row, column = pixel_of(one, header)
+    here = noise[:, row, column]
+    weight = np.where(here > 0, 1 / np.where(here > 0, here, 1) ** 2, 0)
     if banded:
         place = np.linspace(0, 1, header.n_channels)
         envelope = np.exp(-4 * np.log(2) * ((place - middle) / wide) ** 2)
-        here = noise[:, round(one.y) % SIDE, round(one.x) % SIDE]
-        weight = np.where(here > 0, 1 / np.where(here > 0, here, 1) ** 2, 0)
         kept = np.sum((flux * envelope) ** 2 * weight) / max(np.sum(flux**2 * weight), 1e-30)
         flux = flux * envelope / np.sqrt(max(kept, 1e-3))
+    before = reader.data[:, :, row, column]
+    there = np.nan_to_num(before[low:high] - np.median(before, axis=0))
+    snr = np.sum(there * flux * weight) / max(float(np.sqrt(np.sum(flux**2 * weight))), 1e-30)
     (rows, columns), stamp = points.stamp(one.x, one.y)
     reader.data[low:high, :, rows, columns] += flux.astype(np.float32)[:, :, None, None] * stamp
+    return bool(abs(snr) > _CONFUSED)
 
 
 def _seen(family: Seen, rng: Rng) -> tuple[HeldReader, list[Injection]]:

@@ -31,7 +31,7 @@ class TrainSettings:
     seed: int = 0
     scenes: int = 24
     scenes_calibrating: int = 9
-    scenes_held_out: int = 14
+    scenes_held_out: int = 18
     workers: int = 2
     epochs: int = 24
     batch: int = 128
