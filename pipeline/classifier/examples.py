@@ -196,7 +196,8 @@ def read_examples(path: Path) -> tuple[Examples, float]:
         The file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a file open that it cannot make sense of
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             stamps = Stamps(*(file[name] for name in Stamps._fields))
             examples = Examples(stamps, file["real"], file["snr"], file["scene"])
             return examples, float(file["cpu_s"])

@@ -105,7 +105,8 @@ def load(path: Path | None = None) -> Classifier:
             return load(shipped)
     remedy = "give what `slowburst train` wrote, or no model for that which comes with the program"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy leaves a file open that it cannot make sense of
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             if about["format"] != FORMAT:
                 raise InputError(str(path), "format", f"is {about['format']!r}", f"train {FORMAT}")

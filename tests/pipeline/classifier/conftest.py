@@ -73,10 +73,13 @@ def cutout_of():
 @pytest.fixture(scope="session")
 def toy():
     """Stamps of points, and of levels: apart, but noisy; and which are points."""
+    from pipeline import device
     from pipeline.classifier.stamps import make_stamp, stack
 
+    # Programs of several tests are compiled once.
+    device.prepare()
     rng, stamps = np.random.default_rng(5), []
-    real = np.arange(160) % 2 == 0
+    real = np.arange(96) % 2 == 0
     for one in real:
         header = make_header(fwhm_px=rng.uniform(2.5, 4.5))
         cutout = make_cutout(header, snr=rng.uniform(8, 30), offset=rng.uniform(-0.5, 0.5, 2))
