@@ -13,7 +13,7 @@ from pipeline.injection.completeness import binomial_interval
 BOGUS_KEPT = 0.02
 """Share of what is bogus at which the share of real pulses that are kept is given."""
 
-_AUC_DRAWS = 200
+_AUC_DRAWS = 100
 
 
 def kept_at(

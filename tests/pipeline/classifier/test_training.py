@@ -105,7 +105,9 @@ def test_reliability_of_probabilities_that_are_ones():
     assert rows["n"].sum() == len(p)
     # Both classes are as many: what is in a bin scatters by its counting error.
     assert np.abs(rows["share"] - rows["mean"]).max() < 5 * 0.5 / np.sqrt(2000)
-    assert metrics(p, real, np.arange(len(p)) % 9)["calibration_error"] < 0.02
+    some = slice(0, 2000)
+    found = metrics(p[some], real[some], np.arange(2000) % 9)
+    assert found["calibration_error"] < 5 * 0.5 / np.sqrt(200)
 
 
 def test_reliability_counts_classes_alike():
