@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.classifier.examples import Examples, read_examples
+from pipeline.classifier.examples import Examples, join_examples, read_examples
 from pipeline.classifier.families import HELD_OUT, TRAINING
 from pipeline.classifier.run import scene_path
 from pipeline.report.style import COLOUR_MAP, INK, MUTED, new_figure, to_png
 
 IMAGES = Path(__file__).parents[1] / "images"
-COLUMNS = 7
+COLUMNS, SCENES = 7, 5
 
 
 def drawn(examples: Examples, real: bool, rng: np.random.Generator) -> Examples:
@@ -57,7 +57,10 @@ def main(folder: Path) -> None:
     names = ("visibilities", "images")
     for families, held_out in ((TRAINING[:2], False), (HELD_OUT, True)):
         for i in range(len(families)):
-            examples, _ = read_examples(scene_path(folder, i, held_out))
+            every = len(HELD_OUT if held_out else TRAINING)
+            numbers = range(i, i + SCENES * every, every)
+            some = [read_examples(scene_path(folder, n, held_out))[0] for n in numbers]
+            examples = join_examples(some)
             for real in (True, False):
                 of = "held-out " if held_out else ""
                 kind = "pulses" if real else "bogus"

@@ -20,17 +20,18 @@ def roc_figure(scores: Scores) -> Figure:
     """Share of real ones that are kept against that of bogus ones."""
     figure = new_figure(5.6, 4.4)
     axes = figure.subplots()
+    lowest = 1.0
     for (name, (p_real, real)), colour in zip(scores.items(), _COLOURS, strict=False):
         bogus, kept, _ = roc_curve(real, p_real, drop_intermediate=False)
         label = f"{name}: AUC {roc_auc_score(real, p_real):.4f}"
         # What no bogus one passes is drawn at half a candidate.
         least = 0.5 / max(int((~real).sum()), 1)
+        lowest = min(lowest, least)
         axes.step(np.maximum(bogus, least), kept, where="post", color=colour, lw=1.4, label=label)
     axes.axvline(BOGUS_KEPT, color=MUTED, lw=1, ls="--")
     axes.axhline(0.98, color=MUTED, lw=1, ls="--")
     axes.set(xlabel="share of bogus candidates kept", ylabel="share of real candidates kept")
-    axes.set_xlim(right=1)
-    axes.set_ylim(0.8, 1.005)
+    axes.set(xlim=(lowest, 1), ylim=(0.8, 1.005))
     log_ticks(tidy(axes, "Dashed: 98 % at 2 %", grid=True))
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     figure.tight_layout()
