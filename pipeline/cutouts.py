@@ -40,6 +40,8 @@ class CutoutSettings:
         Rows of the DM-time plane.
     display_channels, display_bins : int
         Largest size of the dynamic spectra.
+    fit : bool
+        Fit a top-hat, which takes half of the time; its fields are NaN without.
     """
 
     half_size_px: int = 16
@@ -49,6 +51,7 @@ class CutoutSettings:
     n_dm: int = 65
     display_channels: int = 64
     display_bins: int = 256
+    fit: bool = True
 
 
 @dataclass(frozen=True)
@@ -278,7 +281,11 @@ def _assemble(
         dm_time_snr=plane.astype(np.float32),
         ladder_width_s=ladder[0],
         ladder_snr=ladder[1].astype(np.float32),
-        top_hat=fit_top_hat(series, detection, header, _dm_step(detection, header, dms)),
+        top_hat=(
+            fit_top_hat(series, detection, header, _dm_step(detection, header, dms))
+            if settings.fit
+            else TopHat(*[float("nan")] * len(TopHat._fields))
+        ),
         **spectra,
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import jax
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import fftconvolve
 
 from cerberus.kernels.spatial import matched_filter
 from pipeline.block import Reader, StreamHeader, pixel_bounds
@@ -41,6 +43,15 @@ def point_template(header: StreamHeader) -> NDArray[np.float32]:
 def as_searched(reader: Reader, template: NDArray[np.float32] | None) -> Reader:
     """The images that a search with this template, or without one, looks at."""
     return reader if template is None else MatchedReader(reader, template)
+
+
+def header_as_searched(header: StreamHeader, template: NDArray[np.float32] | None) -> StreamHeader:
+    """The header with the PSF and the beam that sources have in those images."""
+    if template is None or header.psf is None:
+        return header
+    psf = fftconvolve(header.psf, template[::-1, ::-1], mode="same")
+    fwhm = header.beam_fwhm_px * CORRELATION
+    return replace(header, psf=(psf / psf.max()).astype(np.float32), beam_fwhm_px=fwhm)
 
 
 class MatchedReader(BaseReader):

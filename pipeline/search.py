@@ -25,15 +25,16 @@ from cerberus.plan import SearchPlan, make_plan
 from pipeline import device
 from pipeline.block import Reader, StreamHeader
 from pipeline.candidates import DetectionTable, Marks, build_candidates, summarise_groups
+from pipeline.classifier.settings import ClassifierSettings
 from pipeline.config import ConfigProblem
-from pipeline.cutouts import Cutout, make_cutouts
+from pipeline.cutouts import Cutout, CutoutSettings, make_cutouts
 from pipeline.engine import History, Progress, search_recording
 from pipeline.errors import InputError, NoDataError
 from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
 from pipeline.flagging.tally import Tally
 from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
-from pipeline.matched import CORRELATION, as_searched, point_template
+from pipeline.matched import CORRELATION, as_searched, header_as_searched, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
@@ -88,6 +89,8 @@ class SearchSettings:
         What of images is left out.
     imaging : ImagingSettings
         How images are made of visibilities.
+    classifier : ClassifierSettings
+        How candidates are told from bogus ones.
     """
 
     threshold: float = 7.0
@@ -102,6 +105,7 @@ class SearchSettings:
     max_sources: int = 32
     flags: ImageFlags = field(default_factory=ImageFlags)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
 
     def __post_init__(self) -> None:
         for name, (least, most) in _RANGES.items():
@@ -202,6 +206,7 @@ def search(
     device.prepare()
     header = reader.header
     plan = plan_for(header, settings)
+    _check_model(settings.classifier)
     history, progress, interrupted = History(), Progress(), False
     reader = flagged_images(reader, settings.flags)
     _check_memory(plan)
@@ -226,14 +231,17 @@ def search(
                 cutouts, interrupted = {}, True
             beam = plan.config.beam_fwhm_px
             candidates = candidates_of(reader, table, labels, cutouts, beam, injected)
+            classified = classified_by(settings, plan, candidates, cutouts, header)
             tallies = _tallies(reader)
             overview = _overview(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
             summary |= _stages(busy, summary["wall_seconds"]) | _efficiencies(overview)
-            summary |= _counts(candidates)
-            summary["flagging"] = {name: tally.summary() for name, tally in tallies.items()}
-            summary["interrupted"] = interrupted
+            summary |= _counts(candidates) | {
+                "flagging": {name: tally.summary() for name, tally in tallies.items()},
+                "classifier": classified,
+                "interrupted": interrupted,
+            }
             results = SearchResults(
                 header=header,
                 candidates=candidates,
@@ -330,13 +338,17 @@ def _searched(
 
 
 def cutouts_of(
-    reader: Reader, plan: SearchPlan, table: DetectionTable, rows: Mapping[int, int]
+    reader: Reader,
+    plan: SearchPlan,
+    table: DetectionTable,
+    rows: Mapping[int, int],
+    settings: CutoutSettings | None = None,
 ) -> dict[int, Cutout]:
     """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
     reader = as_searched(reader, plan.config.template)
     widths = np.asarray(plan.widths)
     detections = {key: table.row(row) for key, row in rows.items()}
-    return make_cutouts(reader, detections, plan.dm_pc_cm3, widths)
+    return make_cutouts(reader, detections, plan.dm_pc_cm3, widths, settings)
 
 
 def candidates_of(
@@ -385,6 +397,33 @@ def candidates_of(
             column[i] /= here
     vet(candidates, cutouts, header)
     return candidates
+
+
+def _check_model(settings: ClassifierSettings) -> None:
+    """Raise InputError for a model that cannot be used, before a search of hours."""
+    if settings.use and settings.model is not None:
+        from pipeline.classifier.model import load
+
+        load(settings.model)
+
+
+def classified_by(
+    settings: SearchSettings,
+    plan: SearchPlan,
+    candidates: Table,
+    cutouts: Mapping[int, Cutout],
+    header: StreamHeader,
+) -> dict[str, Any]:
+    """Fill the probability of candidates to be real; what is to be said of that in a summary."""
+    if not settings.classifier.use or not cutouts or min(header.shape) < 3:
+        return {}
+    # They bring a library that a search without candidates does not need.
+    from pipeline.classifier.classify import classify
+    from pipeline.classifier.model import load
+
+    classifier, prior = load(settings.classifier.model), settings.classifier.prior
+    seen = header_as_searched(header, plan.config.template)
+    return classify(candidates, cutouts, seen, classifier, prior)
 
 
 def _overview(

@@ -87,7 +87,7 @@ def features(cutout: Cutout, header: StreamHeader) -> Features:
     )
 
 
-def _psf_at(header: StreamHeader, dy: NDArray[Any], dx: NDArray[Any]) -> NDArray[np.floating]:
+def psf_at(header: StreamHeader, dy: NDArray[Any], dx: NDArray[Any]) -> NDArray[np.floating]:
     """The PSF at displacements in pixels from its peak; 0 beyond it."""
     if header.psf is None:
         return np.exp(-4 * math.log(2) * (dy**2 + dx**2) / max(header.beam_fwhm_px, 1.0) ** 2)
@@ -114,7 +114,7 @@ def _of_image(
     dy = np.asarray(y + cutout.image_origin[1] - cutout.peak_px[1], float)
     dx = np.asarray(x + cutout.image_origin[0] - cutout.peak_px[0], float)
     away = np.hypot(dx, dy)
-    psf = _psf_at(header, dy, dx)
+    psf = psf_at(header, dy, dx)
     near = seen & (away <= _NEAR_FWHM * fwhm)
     far = seen & (away > _FAR_FWHM * fwhm)
     norm = float(np.sum(psf[near] ** 2))
@@ -237,7 +237,7 @@ def sidelobes(
         if len(brighter):
             # What the other has, through the narrower of the two boxcars.
             share = np.minimum(1, np.sqrt(columns["width"][i] / columns["width"][brighter]))
-            there = _psf_at(header, dy, dx) * columns["snr"][brighter] * share
+            there = psf_at(header, dy, dx) * columns["snr"][brighter] * share
             best = int(there.argmax())
             level[i] = max(float(there[best]), 0.0) / columns["snr"][i]
             owner[i] = int(candidates["id"][brighter[best]]) if level[i] > 0 else 0

@@ -10,6 +10,8 @@ from typing import get_args, get_type_hints
 import pytest
 
 from pipeline.candidates import COLUMNS
+from pipeline.classifier.families import HELD_OUT, TRAINING
+from pipeline.classifier.settings import ClassifierSettings, TrainSettings
 from pipeline.config import parse_config
 from pipeline.injection.settings import InjectionSettings
 from pipeline.periodicity.settings import PeriodSettings
@@ -62,6 +64,27 @@ def test_settings_of_injections(repository):
         text = documented.pop(f.name)
         assert (text == "none") if value is None else (tomllib.loads(f"x = {text}")["x"] == value)
     assert set(documented) <= {"key of `[injection]"}
+
+
+def test_settings_of_the_classifier(repository):
+    page = (repository / "docs" / "classifier.md").read_text(encoding="utf-8")
+    for heading, settings in (
+        ("## What p_real means", ClassifierSettings()),
+        ("## What it learned from", TrainSettings()),
+    ):
+        rows = rows_of(page, heading)
+        known = {f"`{name}`": value for name, value in asdict(settings).items()}
+        documented = {k: v for k, v in rows if re.fullmatch(r"`[a-z_]+`", k)}
+        assert set(documented) == set(known)
+        for name, text in documented.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            assert value == known[name], name
+
+
+def test_families_of_scenes_are_all_described(repository):
+    page = (repository / "docs" / "classifier.md").read_text(encoding="utf-8")
+    names = [k for k, _ in rows_of(page, "## What it learned from")]
+    assert {f.name for f in TRAINING + HELD_OUT} <= set(names)
 
 
 def test_settings_and_columns_of_periods(repository):

@@ -9,10 +9,16 @@ import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from pipeline.injection.completeness import binned, binomial_interval, thresholds
+from pipeline.injection.completeness import (
+    CLASSIFIED,
+    binned,
+    binomial_interval,
+    stage_counts,
+    thresholds,
+)
 
-STAGES = ("detected", "grouped")
-"""What a pulse may come to: a detection at its place, and a candidate."""
+STAGES = ("detected", "grouped", CLASSIFIED)
+"""What a pulse may come to: a detection at its place, a candidate, and one taken for real."""
 
 _SNR_EDGES = np.array([0, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 30, 50, 100, np.inf])
 _PER_OCTAVE = 1.0
@@ -97,10 +103,10 @@ def overall(table: Table) -> dict[str, Any]:
     bright = table[table["snr"] >= BRIGHT]
     n, out = len(bright), {"n": len(table), "n_bright": len(bright), "bright_snr": BRIGHT}
     for stage in STAGES:
-        k = int(np.sum(bright[stage]))
-        low, high = binomial_interval(k, n)
-        share = k / n if n else np.nan
-        out[stage] = {"n": k, "share": share, "low": float(low), "high": float(high)}
+        k, of = (float(a[0]) for a in stage_counts(bright, stage, np.zeros(n, int), 1))
+        low, high = binomial_interval(k, of)
+        share = k / of if of else np.nan
+        out[stage] = {"n": int(k), "share": share, "low": float(low), "high": float(high)}
     out |= _bias(bright, "snr_found", "bias") | _bias(bright, "snr_fit", "bias_fit")
     for name, at in zip(("50", "90"), thresholds(table["snr"], table["grouped"]), strict=True):
         out[f"snr_{name}"] = at.at

@@ -19,6 +19,7 @@ from pipeline.candidates import DetectionTable, summarise_groups
 from pipeline.engine import Progress, search_recording
 from pipeline.errors import InputError
 from pipeline.grouping import group_detections
+from pipeline.injection.completeness import CLASSIFIED
 from pipeline.injection.ideal import measured_noise
 from pipeline.injection.matching import match
 from pipeline.injection.pulses import Gain, Injection, Limits, draw_pass, snr_as_recorded
@@ -29,6 +30,7 @@ from pipeline.matched import as_searched
 from pipeline.search import (
     SearchSettings,
     candidates_of,
+    classified_by,
     cutouts_of,
     flagged_images,
     plan_for,
@@ -41,7 +43,7 @@ _FOLDER, _BLANK = "passes", "blank.ecsv"
 
 
 @dataclass(frozen=True)
-class _Searched:
+class Searched:
     """What came out of a search."""
 
     table: DetectionTable
@@ -59,11 +61,14 @@ class _Kept:
         self.tables.append(table)
 
 
-def _search(reader: Reader, plan: SearchPlan, tell: Callable[[Progress], None] | None) -> _Searched:
+def search_in_memory(
+    reader: Reader, plan: SearchPlan, tell: Callable[[Progress], None] | None = None
+) -> Searched:
+    """Search a recording, and write nothing."""
     kept = _Kept()
     progress = search_recording(reader, plan, kept, tell)
     table = DetectionTable.concat(kept.tables)
-    return _Searched(table, group_detections(table, reader.header), progress.n_dropped)
+    return Searched(table, group_detections(table, reader.header), progress.n_dropped)
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ class Campaign:
         if not path.exists():
             with self._recording.opened() as reader:
                 reader = flagged_images(reader, self._all.search.flags)
-                found = _search(reader, self.plan, self._telling(0))
+                found = search_in_memory(reader, self.plan, self._telling(0))
             columns = {f: getattr(found.table, f) for f in found.table.__dataclass_fields__}
             table = Table(columns)
             table.meta["n_candidates"] = len(np.unique(found.labels))
@@ -201,7 +206,7 @@ class Campaign:
     def _pass(self, number: int, injections: Sequence[Injection], blank: DetectionTable) -> Table:
         with self._recording.opened(injections, self.header) as injected:
             reader = flagged_images(injected, self._all.search.flags)
-            found = _search(reader, self.plan, self._telling(number + 1))
+            found = search_in_memory(reader, self.plan, self._telling(number + 1))
             groups = summarise_groups(found.table, found.labels)
             detected = match(injections, found.table, self.header)
             best = match(injections, found.table[groups.best], self.header)
@@ -210,6 +215,7 @@ class Campaign:
             cutouts = cutouts_of(reader, self.plan, found.table, rows)
             beam = self.plan.config.beam_fwhm_px
             candidates = candidates_of(reader, found.table, found.labels, cutouts, beam)
+            classified_by(self._all.search, self.plan, candidates, cutouts, self.header)
             snr = [
                 snr_as_recorded(one, self.header, self._noise, injected.weights)
                 for one in injections
@@ -219,6 +225,7 @@ class Campaign:
         table["confused"] = match(injections, blank, self.header) >= 0
         snr_detected = np.where(detected >= 0, np.append(found.table.snr, np.nan)[detected], np.nan)
         add_found(table, snr_detected, candidates, best, cutouts)
+        table[CLASSIFIED] = np.asarray(table["p_real"]) >= self._settings.least_p_real
         describe(table)
         table.meta["n_dropped"] = found.n_dropped
         table.meta["versions"] = versions()

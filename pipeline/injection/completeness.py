@@ -13,6 +13,8 @@ from scipy.special import log_ndtr, ndtri
 from scipy.stats import beta
 
 ONE_SIGMA = 0.6826894921370859
+CLASSIFIED = "classified"
+"""The stage that is known of some pulses alone."""
 _STEEPNESS = (-5.0, 2.0)
 
 
@@ -38,6 +40,43 @@ def binomial_interval(
     high = np.where(k < n, beta.ppf(1 - tail, k + 0.5, n - k + 0.5), 1.0)
     nothing = n <= 0
     return np.where(nothing, np.nan, low), np.where(nothing, np.nan, high)
+
+
+def stage_counts(
+    table: Table, stage: str, place: NDArray[np.integer], n_bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How many pulses of each bin came to a stage, and of how many that is known.
+
+    Only a candidate with a cut-out is classified, and these are chosen at random among
+    those of pulses: where some share of them has none, it is as if that share of the pulses had
+    not been put in.
+
+    Parameters
+    ----------
+    table : Table
+        One row an injection.
+    stage : str
+        A column of it, of bool.
+    place : (injection,) int
+        Its bin.
+    n_bins : int
+
+    Returns
+    -------
+    found, of : (bin,)
+    """
+    n = np.bincount(place, minlength=n_bins).astype(float)
+    found = np.bincount(place, np.asarray(table[stage], float), minlength=n_bins)
+    if stage != CLASSIFIED:
+        return found, n
+    known, grouped = np.isfinite(np.asarray(table["p_real"], float)), np.asarray(table["grouped"])
+    if not known.any():
+        return found, np.zeros(n_bins)
+    candidates, judged = (
+        np.bincount(place, which.astype(float), minlength=n_bins)
+        for which in (grouped, grouped & known)
+    )
+    return found, n * np.where(candidates > 0, judged / np.maximum(candidates, 1), 1.0)
 
 
 def binned(table: Table, edges: dict[str, NDArray[np.float64]], stages: tuple[str, ...]) -> Table:
@@ -68,9 +107,10 @@ def binned(table: Table, edges: dict[str, NDArray[np.float64]], stages: tuple[st
         out[f"{name}_low"], out[f"{name}_high"] = e[i], e[i + 1]
     out["n"] = n[there]
     for stage in stages:
-        k = np.bincount(flat, np.asarray(table[stage])[inside], minlength=len(n))[there]
-        low, high = binomial_interval(k, n[there])
-        out[f"n_{stage}"], out[f"{stage}"] = k.astype(int), k / n[there]
+        k, of = (a[there] for a in stage_counts(table[inside], stage, flat, len(n)))
+        low, high = binomial_interval(k, of)
+        share = np.divide(k, of, where=of > 0, out=np.full(len(k), np.nan))
+        out[f"n_{stage}"], out[f"{stage}"] = k.astype(int), share
         out[f"{stage}_low"], out[f"{stage}_high"] = low, high
     return out
 

@@ -7,7 +7,7 @@ from astropy.table import Table
 from matplotlib.figure import Figure
 
 from pipeline.injection.bins import BRIGHT, by_width, dm_edges, width_edges
-from pipeline.injection.completeness import binned
+from pipeline.injection.completeness import CLASSIFIED, binned
 from pipeline.report.style import (
     ACCENT,
     BLUE,
@@ -39,6 +39,7 @@ def completeness_figure(table: Table) -> Figure:
     for stage, colour, label in (
         ("detected", BLUE, "detected"),
         ("grouped", ACCENT, "candidate of its own"),
+        (CLASSIFIED, MUTED, "classified as real"),
     ):
         rows = binned(table, {"snr": edges}, (stage,))
         middle = np.sqrt(rows["snr_low"] * rows["snr_high"])

@@ -38,6 +38,7 @@ _FOUND = (
     "time_error",
     "x_error",
     "y_error",
+    "p_real",
     *_FLUENCE,
 )
 _MEANING = {
@@ -48,6 +49,8 @@ _MEANING = {
     "snr": "best that any estimate could have",
     "detected": "a detection has its place, time, DM and width",
     "grouped": "the best detection of a candidate has",
+    "classified": "the candidate is rather real than not",
+    "p_real": "probability of the candidate to be real, of those with a cut-out",
     "confused": "something is there without the pulse",
     "snr_found": "of the candidate, or of the best detection",
     "snr_fit": "of what fits the pulse, between trials, samples and pixels",
@@ -116,7 +119,7 @@ def add_found(
         if int(row["id"]) in fitted:
             found |= {"x_error": row["x"] - true["x"], "y_error": row["y"] - true["y"]}
             found |= {name: row[name.removesuffix("_found")] for name in _FLUENCE}
-            found["snr_fit"] = row["snr_fit"]
+            found |= {name: row[name] for name in ("snr_fit", "p_real")}
         for name, value in found.items():
             out[name][i] = value
     for name, values in out.items():

@@ -39,7 +39,10 @@ class InjectionSettings:
     filling : float
         Share of the image and of time that pulses and what is around them fill in one pass.
     n_refined : int
-        Candidates of each pass, at most, whose positions, widths and fluences are fitted.
+        Candidates of each pass, at most, whose positions, widths and fluences are fitted, and
+        that are classified.
+    least_p_real : float
+        Probability from which a pulse counts as classified.
     level : str
         ``"images"``, or ``"visibilities"`` where these are recorded: seen through the primary
         beam, with all of their sidelobes, flagged and imaged as everything else.
@@ -55,6 +58,7 @@ class InjectionSettings:
     profile: Literal["tophat", "gaussian"] = "tophat"
     filling: float = 0.2
     n_refined: int = 1000
+    least_p_real: float = 0.5
     level: Literal["images", "visibilities"] = "images"
 
     def __post_init__(self) -> None:
@@ -63,6 +67,7 @@ class InjectionSettings:
             ("seed", 0, (1 << 63) - 1),
             ("filling", 1e-3, 0.3),
             ("n_refined", 0, 100_000),
+            ("least_p_real", 0.0, 1.0),
         ):
             value = getattr(self, name)
             if not least <= value <= most:

@@ -28,7 +28,7 @@ from pipeline.cutouts import Cutout
 from pipeline.errors import InputError
 from pipeline.readers.base import check_channels, check_tsamp
 from pipeline.readers.wcs import parse_wcs_text
-from pipeline.sinks.atomic import write_atomically, write_text
+from pipeline.sinks.atomic import write_atomically, write_bytes, write_text
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
@@ -49,7 +49,7 @@ def write_table(path: Path, table: Table) -> None:
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write ``summary.json``, atomically; NaN and infinities become null."""
-    write_text(path, json.dumps(_plain(summary), indent=2, allow_nan=False) + "\n")
+    write_text(path, _summary_text(summary))
 
 
 def write_results(out_dir: Path | str, results: SearchResults) -> None:
@@ -69,6 +69,24 @@ def write_results(out_dir: Path | str, results: SearchResults) -> None:
         (out / REPORT_NAME).unlink()
     write_summary(out / SUMMARY_NAME, results.summary)
     write_atomically(out / ARRAYS_NAME, lambda path: _write_arrays(path, results))
+
+
+def rewrite_candidates(out_dir: Path, table: Table, summary: Mapping[str, Any]) -> None:
+    """Put another table and summary in the place of those of finished results.
+
+    Raises
+    ------
+    InputError, OSError
+        If the folder cannot be written to; each file is then the old or the new one.
+    """
+    memory = io.BytesIO((out_dir / ARRAYS_NAME).read_bytes())
+    with h5py.File(memory, "r+") as file:
+        for name, text in (("candidates", _table_text(table)), ("summary", _summary_text(summary))):
+            del file[name]
+            file[name] = text
+    write_bytes(out_dir / ARRAYS_NAME, memory.getvalue())
+    write_table(out_dir / TABLE_NAME, table)
+    write_summary(out_dir / SUMMARY_NAME, summary)
 
 
 def read_results(out_dir: Path | str) -> SearchResults:
@@ -154,6 +172,10 @@ def _table_text(table: Table) -> str:
     text = io.StringIO()
     table.write(text, format="ascii.ecsv")
     return text.getvalue()
+
+
+def _summary_text(summary: Mapping[str, Any]) -> str:
+    return json.dumps(_plain(summary), indent=2, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -56,6 +56,16 @@ def test_bright_pulses_are_found_and_faint_ones_are_not(done):
     assert (table["detected"] >= table["grouped"]).all()
 
 
+def test_candidates_of_bright_pulses_are_classified_as_real(done):
+    _, table = done
+    known = np.isfinite(table["p_real"])
+    assert (table["grouped"] >= known).all()
+    assert (known >= table["classified"]).all()
+    bright = table[known & (table["snr"] > 10)]
+    assert len(bright) >= 10
+    assert bright["classified"].mean() > 0.8
+
+
 def test_snr_positions_and_times_are_those_put_in(done):
     _, table = done
     bright = table[(table["snr"] > 10) & table["grouped"]]

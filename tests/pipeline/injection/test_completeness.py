@@ -37,6 +37,25 @@ def test_bins_count_what_is_in_them():
     assert counts == {(0, 0): (1, 1), (1, 0): (1, 0), (1, 2): (1, 1)}
 
 
+def test_pulses_that_were_not_classified_count_as_not_put_in():
+    """Eight of ten are candidates; of four that are judged, three are taken for real."""
+    p_real = np.full(10, np.nan)
+    p_real[:4] = 0.9, 0.8, 0.7, 0.1
+    grouped, classified = np.arange(10) < 8, p_real >= 0.5
+    table = Table({"a": np.zeros(10), "p_real": p_real})
+    table["grouped"], table["classified"] = grouped, classified
+    row = binned(table, {"a": np.array([-1.0, 1])}, ("grouped", "classified"))[0]
+    assert row["grouped"] == pytest.approx(0.8)
+    assert row["n_classified"] == 3
+    assert row["classified"] == pytest.approx(0.8 * 0.75)
+    low, high = binomial_interval(3, 5)
+    assert (row["classified_low"], row["classified_high"]) == pytest.approx((low, high))
+    # Where none was looked at nothing is known; what was not found is not real either.
+    table["p_real"], table["classified"] = np.nan, False
+    row = binned(table, {"a": np.array([-1.0, 1])}, ("classified",))[0]
+    assert np.isnan([row["classified"], row["classified_low"], row["classified_high"]]).all()
+
+
 def test_thresholds_of_a_search_that_is_known():
     """Errors of the fit are those of many campaigns."""
     pulls = []
