@@ -135,7 +135,8 @@ def _made(settings: TrainSettings, out: Path, tell: Tell) -> _Sets:
         if not len(real) or real.all() or not real.any():
             remedy = "give more scenes"
             raise InputError(str(folder), "scenes", "hold candidates of one kind alone", remedy)
-    return _Sets(*joined, cpu_s)
+    learning, calibrating, held_out = joined
+    return _Sets(learning, calibrating, held_out, cpu_s)
 
 
 def _tasks(folder: Path, seed: int, families: Sequence[Family], numbers: range) -> list[Task]:
