@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -174,7 +175,7 @@ def make_all(tasks: Sequence[Task], workers: int, tell: Callable[[int, int], Non
 
 
 def _write(path: Path, examples: Examples, cpu_s: float) -> None:
-    arrays = dict(zip(Stamps._fields, examples.stamps, strict=True))
+    arrays: dict[str, Any] = dict(zip(Stamps._fields, examples.stamps, strict=True))
     # A file, not a name: numpy appends an ending to names.
     with path.open("wb") as file:
         np.savez_compressed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from pipeline.classifier.metrics import BOGUS_KEPT, reliability
 from pipeline.report.style import ACCENT, BLUE, MUTED, log_ticks, new_figure, tidy
 
-Scores = dict[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
+Scores = Mapping[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
 """Probabilities and truth, by the name of the set."""
 
 _COLOURS = (BLUE, ACCENT)

@@ -119,7 +119,10 @@ def _made(settings: TrainSettings, out: Path, tell: Tell) -> _Sets:
         (TRAINING, settings.scenes_calibrating, _CALIBRATING),
         (HELD_OUT, settings.scenes_held_out, _HELD_OUT),
     )
-    sets = [_tasks(folder, settings.seed, *one) for one in wanted]
+    sets = [
+        _tasks(folder, settings.seed, families, range(first, first + n))
+        for families, n, first in wanted
+    ]
     # Those of a family in a row: its programs are compiled once.
     everything = sorted((t for tasks in sets for t in tasks), key=lambda t: t.family.name)
     make_all(everything, settings.workers, lambda done, n: tell(done, n, "making examples"))
@@ -132,15 +135,15 @@ def _made(settings: TrainSettings, out: Path, tell: Tell) -> _Sets:
         if not len(real) or real.all() or not real.any():
             remedy = "give more scenes"
             raise InputError(str(folder), "scenes", "hold candidates of one kind alone", remedy)
-    return _Sets(*joined, cpu_s)
+    learning, calibrating, held_out = joined
+    return _Sets(learning, calibrating, held_out, cpu_s)
 
 
-def _tasks(folder: Path, seed: int, families: Sequence[Family], n: int, first: int) -> list[Task]:
-    tasks = []
-    for i in range(n):
-        family = families[i % len(families)]
-        tasks.append(Task(family, first + i, seed, folder / _NAME.format(first + i)))
-    return tasks
+def _tasks(folder: Path, seed: int, families: Sequence[Family], numbers: range) -> list[Task]:
+    return [
+        Task(families[i % len(families)], number, seed, folder / _NAME.format(number))
+        for i, number in enumerate(numbers)
+    ]
 
 
 def scene_path(out: Path, number: int, held_out: bool) -> Path:

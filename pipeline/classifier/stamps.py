@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,18 +54,19 @@ class Stamps(NamedTuple):
         also whether it could be measured.
     """
 
-    image: NDArray[np.float32]
-    spectrum: NDArray[np.float32]
-    numbers: NDArray[np.float32]
+    # Arrays of numpy on the host, of jax inside the network.
+    image: Any
+    spectrum: Any
+    numbers: Any
 
 
 IMAGE_SHAPE = (4, _SIDE, _SIDE)
 SPECTRUM_SHAPE = (2, _N_FREQ, _N_TIME)
 
 
-def take(stamps: Stamps, rows: object) -> Stamps:
+def take(stamps: Stamps, rows: Any) -> Stamps:
     """Some of the candidates."""
-    return Stamps(*(array[rows] for array in stamps))  # type: ignore[index]
+    return Stamps(*(array[rows] for array in stamps))
 
 
 def stack(stamps: Sequence[Stamps]) -> Stamps:

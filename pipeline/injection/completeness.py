@@ -65,17 +65,17 @@ def stage_counts(
     -------
     found, of : (bin,)
     """
-    n = np.bincount(place, minlength=n_bins).astype(float)
-    found = np.bincount(place, np.asarray(table[stage], float), minlength=n_bins)
+
+    def count(which: ArrayLike) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(place, np.asarray(which, float), n_bins), np.float64)
+
+    n, found = count(np.ones(len(place))), count(table[stage])
     if stage != CLASSIFIED:
         return found, n
     known, grouped = np.isfinite(np.asarray(table["p_real"], float)), np.asarray(table["grouped"])
     if not known.any():
         return found, np.zeros(n_bins)
-    candidates, judged = (
-        np.bincount(place, which.astype(float), minlength=n_bins)
-        for which in (grouped, grouped & known)
-    )
+    candidates, judged = count(grouped), count(grouped & known)
     return found, n * np.where(candidates > 0, judged / np.maximum(candidates, 1), 1.0)
 
 
@@ -99,7 +99,7 @@ def binned(table: Table, edges: dict[str, NDArray[np.float64]], stages: tuple[st
     shape = tuple(len(e) - 1 for e in edges.values())
     places = [np.searchsorted(e, table[name], side="right") - 1 for name, e in edges.items()]
     inside = np.all([(p >= 0) & (p < n) for p, n in zip(places, shape, strict=True)], axis=0)
-    flat = np.ravel_multi_index([p[inside] for p in places], shape)
+    flat = np.asarray(np.ravel_multi_index([p[inside] for p in places], shape))
     n = np.bincount(flat, minlength=int(np.prod(shape)))
     there = np.flatnonzero(n)
     out, index = Table(), np.unravel_index(there, shape)

@@ -48,7 +48,7 @@ def test_pulses_that_were_not_classified_count_as_not_put_in():
     assert row["grouped"] == pytest.approx(0.8)
     assert row["n_classified"] == 3
     assert row["classified"] == pytest.approx(0.8 * 0.75)
-    low, high = binomial_interval(3, 5)
+    low, high = (float(end) for end in binomial_interval(3, 5))
     assert (row["classified_low"], row["classified_high"]) == pytest.approx((low, high))
     # Where none was looked at nothing is known; what was not found is not real either.
     table["p_real"], table["classified"] = np.nan, False
