@@ -56,7 +56,7 @@ def make_cutout(header, image=None, snr=20.0, width=4, offset=(0.0, 0.0), band=N
         dedispersed=spectrum.astype(np.float32),
         pulse_spectrum=np.full(n, 1.0, np.float32),
         pulse_spectrum_error=np.full(n, sigma * np.sqrt(n), np.float32),
-        top_hat=TopHat(200.0, float(width), 50.0, 1.0, float(width), width * sigma),
+        top_hat=TopHat(200.0, float(width), 50.0, 1.0, float(width), width * sigma, 1.0),
     )
 
 

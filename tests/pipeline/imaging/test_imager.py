@@ -97,13 +97,18 @@ def test_the_psf_is_the_image_of_a_source_in_the_centre(n_channels):
     assert 2.5 < reader.header.beam_fwhm_px < 5
 
 
+def assert_same_images(images, others):
+    """To rounding: a GPU adds visibilities to the grid in any order."""
+    np.testing.assert_allclose(images, others, rtol=0, atol=2e-6 * np.nanmax(np.abs(others)))
+
+
 def test_samples_do_not_depend_on_how_they_are_asked_for():
     sky = Sky()
     reader = ImagedReader(sky, ImagingSettings(size=48))
     whole = reader.read(0, 20)
     for start, stop in [(0, 1), (3, 9), (7, 20), (19, 99)]:
         part = reader.read(start, stop)
-        np.testing.assert_array_equal(part.data, whole.data[start:stop])
+        assert_same_images(part.data, whole.data[start:stop])
         np.testing.assert_array_equal(part.weights, whole.weights[start:stop])
 
 
@@ -257,7 +262,7 @@ def test_a_cube_holds_what_was_imaged(tmp_path):
     assert sky.closed
     assert (summary["n_samples"], summary["bunit"]) == (20, "Jy/beam")
     with CubeReader(path) as cube:
-        np.testing.assert_array_equal(cube.read(0, 20).data, block.data)
+        assert_same_images(cube.read(0, 20).data, block.data)
         np.testing.assert_allclose(cube.header.psf, reader.header.psf)
         assert abs(cube.header.start - reader.header.start) < 1 * units.us
         here = cube.header.wcs.pixel_to_world(20, 20)

@@ -43,7 +43,7 @@ def cutout(table, i):
     for k, f in enumerate(fields(Cutout)):
         values[f.name] = np.arange(k + 2, dtype=np.float32)
     values |= {"detection": table.row(i), "image": np.eye(3, dtype=np.float32)}
-    values["top_hat"] = TopHat(3.5, 2.25, 100.0, 0.5, 1.125, 0.1)
+    values["top_hat"] = TopHat(3.5, 2.25, 100.0, 0.5, 1.125, 0.1, 1.02)
     return Cutout(**values | {"image_origin": (1, 2), "peak_px": (2.25, 3.5)})
 
 
