@@ -10,6 +10,7 @@ import pytest
 from astropy.table import Table
 
 from pipeline.block import Block
+from pipeline.classifier.settings import ClassifierSettings
 from pipeline.config import ConfigProblem
 from pipeline.engine import _read_ahead
 from pipeline.errors import InputError
@@ -84,6 +85,18 @@ def test_pulses_are_found_where_they_were_put(recording, searched):
         # Expected S/N: noise of one sigma about what the trials keep at the worst.
         assert 0.85 * pulse["snr_ideal"] - 3 < near["snr"] < pulse["snr_ideal"] + 4
     assert summary["n_candidates"] == len(PULSES)
+
+
+def test_candidates_are_classified(recording, searched, tmp_path):
+    out, summary = searched
+    found = Table.read(out / "candidates.ecsv", format="ascii.ecsv")
+    assert (found["p_real"] > 0.5).all()
+    assert summary["classifier"]["n_likely_real"] == len(PULSES)
+    # A model that cannot be used is an error before anything is searched.
+    settings = SearchSettings(classifier=ClassifierSettings(model=tmp_path / "none.npz"))
+    with open_recording(recording.recordings) as reader, pytest.raises(InputError, match="model"):
+        search(reader, tmp_path / "out", settings)
+    assert not (tmp_path / "out").exists()
 
 
 def test_summary_holds_what_the_design_promises(recording, searched):
