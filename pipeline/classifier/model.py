@@ -106,6 +106,9 @@ def load(path: Path | None = None) -> Classifier:
     remedy = "give what `slowburst train` wrote, or no model for that which comes with the program"
     try:
         # numpy leaves a file open that it cannot make sense of
+        with path.open("rb") as raw:
+            if not zipfile.is_zipfile(raw):
+                raise ValueError("not an npz file")
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             about = json.loads(str(file["about"]))
             if about["format"] != FORMAT:
