@@ -15,8 +15,8 @@ from pipeline.classifier.families import TRAINING
 from pipeline.classifier.held import HeldReader
 from pipeline.classifier.model import load
 from pipeline.classifier.scenes import draw_scene, plan_of
-from pipeline.classifier.stamps import Stamps, make_stamp
-from pipeline.cutouts import CutoutSettings, make_cutout
+from pipeline.classifier.stamps import make_stamp, take
+from pipeline.cutouts import CutoutSettings, make_cutouts
 from pipeline.injection.campaign import search_in_memory
 
 N_STAMPS, N_CANDIDATES = 200, 8192
@@ -29,10 +29,8 @@ def stamps_a_second() -> float:
     reader: HeldReader = draw_scene(family, plan, (1, 2, 3)).reader
     table = search_in_memory(reader, plan).table
     grid, widths = plan.dm_pc_cm3, np.asarray(plan.widths)
-    cutouts = [
-        make_cutout(reader, table.row(i), grid, widths, CutoutSettings(fit=False))
-        for i in range(min(20, len(table)))
-    ]
+    rows = {i: table.row(i) for i in range(min(20, len(table)))}
+    cutouts = make_cutouts(reader, rows, grid, widths, CutoutSettings(fit=False))
     begun = time.perf_counter()
     for i in range(N_STAMPS):
         make_stamp(cutouts[i % len(cutouts)], reader.header)
@@ -44,7 +42,7 @@ def classified_a_second() -> float:
     classifier, rng = load(), np.random.default_rng(0)
     examples, _ = make_examples(TRAINING[1], 0, 1)
     rows = rng.integers(len(examples), size=N_CANDIDATES)
-    stamps = Stamps(*(array[rows] for array in examples.stamps))
+    stamps = take(examples.stamps, rows)
     classifier.probabilities(stamps)
     begun = time.perf_counter()
     classifier.probabilities(stamps)

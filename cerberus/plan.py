@@ -419,12 +419,12 @@ def _tiling(config: SearchConfig, n_sums: int) -> tuple[int, int]:
         Dedispersed samples of a pixel, of all trials.
     """
     n_pixels = config.shape[0] * config.shape[1]
-    most = 128
+    wanted = min(128, n_pixels)
     if config.working_bytes is not None:
-        most = max(most, int(config.working_bytes / (4 * _COPIES * n_sums)))
-    n_tiles = -(-n_pixels // most)
-    even = -(-n_pixels // n_tiles) if config.working_bytes is not None else min(most, n_pixels)
-    tile = config.tile or (-(-even // 8) * 8 if n_pixels > 8 else n_pixels)
+        most = max(128, int(config.working_bytes / (4 * _COPIES * n_sums)))
+        # As many pixels in each of the tiles: the last is padded.
+        wanted = -(-n_pixels // -(-n_pixels // most))
+    tile = config.tile or (-(-wanted // 8) * 8 if n_pixels > 8 else n_pixels)
     return tile, -(-n_pixels // tile)
 
 

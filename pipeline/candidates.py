@@ -255,8 +255,7 @@ def build_candidates(
         The columns of :data:`COLUMNS`. ``mjd`` is the UTC of the pulse centre at the
         highest channel centre; ``flux`` is the mean over the best boxcar, so that
         ``fluence`` = flux x width. ``snr_fit`` is NaN without a cut-out, ``p_real`` until a
-        classifier has run,
-        what candidates look like until :func:`pipeline.vetting.vet` has.
+        classifier has run, what candidates look like until :func:`pipeline.vetting.vet` has.
     """
     groups = summarise_groups(table, labels)
     best = table[groups.best]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from cerberus.plan import SearchPlan
 from pipeline import device
 from pipeline.candidates import DetectionTable, summarise_groups
 from pipeline.classifier.families import Family
+from pipeline.classifier.npz import BROKEN, read_arrays
 from pipeline.classifier.scenes import Scene, draw_scene, plan_of
-from pipeline.classifier.stamps import Stamps, join, make_stamp, stack
+from pipeline.classifier.stamps import Stamps, join, make_stamp, stack, take
 from pipeline.cutouts import CutoutSettings
 from pipeline.errors import InputError
 from pipeline.grouping import GroupingRules
@@ -63,8 +63,7 @@ class Examples:
 
     def of(self, rows: NDArray) -> Examples:
         """Some of them."""
-        stamps = Stamps(*(array[rows] for array in self.stamps))
-        return Examples(stamps, self.real[rows], self.snr[rows], self.scene[rows])
+        return Examples(take(self.stamps, rows), self.real[rows], self.snr[rows], self.scene[rows])
 
 
 def join_examples(parts: Sequence[Examples]) -> Examples:
@@ -197,11 +196,10 @@ def read_examples(path: Path) -> tuple[Examples, float]:
         The file is damaged.
     """
     try:
-        # numpy leaves a file open that it cannot make sense of
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            stamps = Stamps(*(file[name] for name in Stamps._fields))
-            examples = Examples(stamps, file["real"], file["snr"], file["scene"])
-            return examples, float(file["cpu_s"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        file = read_arrays(path)
+        stamps = Stamps(*(file[name] for name in Stamps._fields))
+        examples = Examples(stamps, file["real"], file["snr"], file["scene"])
+        return examples, float(file["cpu_s"])
+    except (OSError, *BROKEN) as error:
         problem = f"cannot be read ({error})"
         raise InputError(str(path), "examples", problem, "remove it: it is made again") from error

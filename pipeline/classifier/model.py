@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from pipeline.classifier.network import Network, Sizes, make_networks, mean_logit
+from pipeline.classifier.npz import BROKEN, read_arrays
 from pipeline.classifier.platt import Platt
 from pipeline.classifier.stamps import Stamps, take
 from pipeline.errors import InputError
@@ -105,27 +105,23 @@ def load(path: Path | None = None) -> Classifier:
             return load(shipped)
     remedy = "give what `slowburst train` wrote, or no model for that which comes with the program"
     try:
-        # numpy leaves a file open that it cannot make sense of
-        with path.open("rb") as raw:
-            if not zipfile.is_zipfile(raw):
-                raise ValueError("not an npz file")
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            about = json.loads(str(file["about"]))
-            if about["format"] != FORMAT:
-                raise InputError(str(path), "format", f"is {about['format']!r}", f"train {FORMAT}")
-            sizes = Sizes(**about["sizes"])
-            networks = eqx.filter_eval_shape(make_networks, sizes, jax.random.PRNGKey(0))
-            leaves, tree = jax.tree.flatten(networks)
-            found = [file[f"weights_{i:02d}"] for i in range(len(leaves))]
-            for leaf, array in zip(leaves, found, strict=True):
-                if array.shape != leaf.shape or array.dtype != leaf.dtype:
-                    raise ValueError(f"weights have shape {array.shape}, not {leaf.shape}")
-                if not np.isfinite(array).all():
-                    raise ValueError("weights are not finite")
-            platt = Platt(**{k: float(v) for k, v in about["platt"].items()})
-            return Classifier(jax.tree.unflatten(tree, found), sizes, platt, about["card"])
+        arrays = read_arrays(path)
+        about = json.loads(str(arrays["about"]))
+        if about["format"] != FORMAT:
+            raise InputError(str(path), "format", f"is {about['format']!r}", f"train {FORMAT}")
+        sizes = Sizes(**about["sizes"])
+        networks = eqx.filter_eval_shape(make_networks, sizes, jax.random.PRNGKey(0))
+        leaves, tree = jax.tree.flatten(networks)
+        found = [arrays[f"weights_{i:02d}"] for i in range(len(leaves))]
+        for leaf, array in zip(leaves, found, strict=True):
+            if array.shape != leaf.shape or array.dtype != leaf.dtype:
+                raise ValueError(f"weights have shape {array.shape}, not {leaf.shape}")
+            if not np.isfinite(array).all():
+                raise ValueError("weights are not finite")
+        platt = Platt(**{k: float(v) for k, v in about["platt"].items()})
+        return Classifier(jax.tree.unflatten(tree, found), sizes, platt, about["card"])
     except OSError as error:
         problem = f"cannot be read ({error.strerror or error})"
         raise InputError(str(path), "model", problem, remedy) from error
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise InputError(str(path), "model", f"is no classifier ({error})", remedy) from error

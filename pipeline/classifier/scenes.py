@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from astropy.table import Table
 from astropy.time import Time
 from astropy.utils import iers
 from numpy.typing import NDArray
@@ -257,8 +258,6 @@ def _rfi(family: Seen, rng: Rng) -> list[Rfi]:
 
 def _true_pulses(truth: Path, header: StreamHeader) -> list[Injection]:
     """Pulses of a simulation that are in the images, in their pixels."""
-    from astropy.table import Table
-
     table = Table.read(truth, format="ascii.ecsv")
     assert header.wcs is not None
     found = []
