@@ -39,7 +39,7 @@ from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
 from pipeline.stages import STEADY_SOURCES
-from pipeline.vetting import vet
+from pipeline.vetting import Features, vet
 
 _RANGES = {
     "threshold": (1.0, 1e6),
@@ -229,9 +229,9 @@ def search(
                 cutouts = {} if interrupted else cutouts_of(reader, plan, table, rows)
             except KeyboardInterrupt:
                 cutouts, interrupted = {}, True
-            beam = plan.config.beam_fwhm_px
-            candidates = candidates_of(reader, table, labels, cutouts, beam, injected)
-            classified = classified_by(settings, plan, candidates, cutouts, header)
+            seen = header_as_searched(header, plan.config.template)
+            candidates, looks = candidates_of(reader, table, labels, cutouts, seen, injected)
+            classified = classified_by(settings, candidates, cutouts, looks, seen)
             tallies = _tallies(reader)
             overview = _overview(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
@@ -356,19 +356,25 @@ def candidates_of(
     table: DetectionTable,
     labels: NDArray[np.int64],
     cutouts: Mapping[int, Cutout],
-    beam_fwhm_px: float,
+    seen: StreamHeader,
     injected: Marks | None = None,
-) -> Table:
+) -> tuple[Table, dict[int, Features]]:
     """The table of candidates; fluxes of those with a cut-out are of what fits the pulse.
 
     Parameters
     ----------
     cutouts : mapping
         By the ``id`` of the candidate.
-    beam_fwhm_px : float
-        In the images that were searched.
+    seen : StreamHeader
+        Of the images that were searched.
     injected : callable, optional
         See :func:`search`.
+
+    Returns
+    -------
+    Table
+    dict
+        What cut-outs look like, by ``id``.
     """
     header = reader.header
     best = table[summarise_groups(table, labels).best]
@@ -380,7 +386,7 @@ def candidates_of(
     away = np.nan_to_num(positions - np.stack([best.x, best.y], axis=1))
     of_peak = np.ones(len(best))
     if header.psf is not None:
-        of_peak = gaussian_gain(np.sum(away**2, axis=1), np.array(beam_fwhm_px))
+        of_peak = gaussian_gain(np.sum(away**2, axis=1), np.array(seen.beam_fwhm_px))
     for i, cutout in cutouts.items():
         fit, ms = cutout.top_hat, header.tsamp_s * 1e3
         values = fit.flux, fit.fluence * ms, fit.fluence_error * ms
@@ -395,8 +401,7 @@ def candidates_of(
         here = float(gain[:, best.y[i], best.x[i]].mean())
         for column in fluxes:
             column[i] /= here
-    vet(candidates, cutouts, header)
-    return candidates
+    return candidates, vet(candidates, cutouts, seen)
 
 
 def _check_model(settings: ClassifierSettings) -> None:
@@ -409,21 +414,20 @@ def _check_model(settings: ClassifierSettings) -> None:
 
 def classified_by(
     settings: SearchSettings,
-    plan: SearchPlan,
     candidates: Table,
     cutouts: Mapping[int, Cutout],
-    header: StreamHeader,
+    looks: Mapping[int, Features],
+    seen: StreamHeader,
 ) -> dict[str, Any]:
     """Fill the probability of candidates to be real; what is to be said of that in a summary."""
-    if not settings.classifier.use or not cutouts or min(header.shape) < 3:
+    if not settings.classifier.use or not cutouts or min(seen.shape) < 3:
         return {}
     # They bring a library that a search without candidates does not need.
     from pipeline.classifier.classify import classify
     from pipeline.classifier.model import load
 
     classifier, prior = load(settings.classifier.model), settings.classifier.prior
-    seen = header_as_searched(header, plan.config.template)
-    return classify(candidates, cutouts, seen, classifier, prior)
+    return classify(candidates, cutouts, looks, seen, classifier, prior)
 
 
 def _overview(

@@ -186,7 +186,9 @@ def _of_profile(cutout: Cutout, tsamp_s: float) -> float:
     return float(np.mean(left**2)) / sigma**2 if sigma > 0 else math.nan
 
 
-def vet(candidates: Table, cutouts: Mapping[int, Cutout], header: StreamHeader) -> None:
+def vet(
+    candidates: Table, cutouts: Mapping[int, Cutout], header: StreamHeader
+) -> dict[int, Features]:
     """Fill the columns of the table that say what candidates look like.
 
     Parameters
@@ -197,16 +199,23 @@ def vet(candidates: Table, cutouts: Mapping[int, Cutout], header: StreamHeader) 
         By ``id``; candidates without one have NaN, and the verdict "none" unless they are
         at a sidelobe.
     header : StreamHeader
+        Of the images that were searched.
+
+    Returns
+    -------
+    dict
+        What was measured, by ``id``.
     """
     level, owner = sidelobes(candidates, header)
     candidates["sidelobe"] = level
+    measured = {number: features(cutout, header) for number, cutout in cutouts.items()}
     for i, row in enumerate(candidates):
-        cutout = cutouts.get(int(row["id"]))
-        found = None if cutout is None else features(cutout, header)
+        found = measured.get(int(row["id"]))
         if found is not None:
             for name in ("psf_match", "psf_chi2", "everywhere", "band_filled"):
                 row[name] = getattr(found, name)
         row["verdict"] = _verdict(found, float(level[i]), int(owner[i]))
+    return measured
 
 
 def sidelobes(

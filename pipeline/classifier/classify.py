@@ -15,11 +15,13 @@ from pipeline.classifier.stamps import make_stamp, stack
 from pipeline.cutouts import Cutout
 from pipeline.matched import header_as_searched, point_template
 from pipeline.sinks.files import read_results, rewrite_candidates
+from pipeline.vetting import Features, features
 
 
 def classify(
     candidates: Table,
     cutouts: Mapping[int, Cutout],
+    found: Mapping[int, Features],
     header: StreamHeader,
     classifier: Classifier,
     prior: float = 0.5,
@@ -32,9 +34,10 @@ def classify(
     ----------
     candidates : astropy.table.Table
         Changed in place.
-    cutouts : mapping
-        By the ``id`` of the candidate.
+    cutouts, found : mapping
+        By the ``id`` of the candidate; what was measured of each with that header.
     header : StreamHeader
+        Of the images that were searched.
     classifier : Classifier
     prior : float
         Share of candidates that are real before any is looked at.
@@ -47,10 +50,10 @@ def classify(
     candidates["p_real"] = np.nan
     rows, stamps = [], []
     for i, number in enumerate(np.asarray(candidates["id"]).tolist()):
-        cutout = cutouts.get(int(number))
+        cutout = cutouts.get(number)
         if cutout is None:
             continue
-        stamp = make_stamp(cutout, header, float(candidates["sidelobe"][i]))
+        stamp = make_stamp(cutout, header, found[number], float(candidates["sidelobe"][i]))
         if stamp is not None:
             rows.append(i)
             stamps.append(stamp)
@@ -80,6 +83,7 @@ def classify_folder(folder: Path, classifier: Classifier, prior: float) -> dict[
     header = results.header
     if results.config.get("search", {}).get("matched_filter"):
         header = header_as_searched(header, point_template(header))
-    found = classify(table, results.cutouts, header, classifier, prior)
-    rewrite_candidates(folder, table, {**results.summary, "classifier": found})
-    return found
+    found = {number: features(cutout, header) for number, cutout in results.cutouts.items()}
+    said = classify(table, results.cutouts, found, header, classifier, prior)
+    rewrite_candidates(folder, table, {**results.summary, "classifier": said})
+    return said

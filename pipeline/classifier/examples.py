@@ -110,10 +110,11 @@ def examples_of(scene: Scene, plan: SearchPlan, number: int, rng: np.random.Gene
     )
     rows = {int(r) + 1: int(groups.best[r]) for r in chosen}
     cutouts = cutouts_of(reader, plan, found.table, rows, CutoutSettings(fit=False))
-    table = candidates_of(reader, found.table, found.labels, cutouts, plan.config.beam_fwhm_px)
+    table, looks = candidates_of(reader, found.table, found.labels, cutouts, header)
     stamps, kept = [], []
     for row in chosen.tolist():
-        stamp = make_stamp(cutouts[row + 1], header, float(table["sidelobe"][row]))
+        sidelobe = float(table["sidelobe"][row])
+        stamp = make_stamp(cutouts[row + 1], header, looks[row + 1], sidelobe)
         if stamp is not None:
             stamps.append(stamp)
             kept.append(row)

@@ -37,14 +37,13 @@ class Convolution(eqx.Module):
         self.bias = jnp.zeros(out)
         self.stride = stride
 
-    def __call__(self, picture: Array) -> Array:
-        """A picture (channel, y, x), zeros around it, to one of the size over the stride."""
-        _, ny, nx = picture.shape
-        padded = jnp.pad(picture, ((0, 0), (1, 1), (1, 1)))
+    def __call__(self, pictures: Array) -> Array:
+        """Pictures (n, y, x, channel), zeros around them, to those of the size over the stride."""
+        _, ny, nx, _ = pictures.shape
+        padded = jnp.pad(pictures, ((0, 0), (1, 1), (1, 1), (0, 0)))
         step = self.stride
         cuts = [padded[:, i : i + ny : step, j : j + nx : step] for i in range(3) for j in range(3)]
-        out = jnp.einsum("ok,kyx->oyx", self.weight, jnp.concatenate(cuts))
-        return out + self.bias[:, None, None]
+        return jnp.concatenate(cuts, axis=-1) @ self.weight.T + self.bias
 
 
 class Branch(eqx.Module):
@@ -61,18 +60,14 @@ class Branch(eqx.Module):
             Convolution(second, second, 2, keys[2]),
         )
 
-    def __call__(self, picture: Array) -> Array:
-        """Features of a picture (channel, y, x)."""
+    def __call__(self, pictures: Array) -> Array:
+        """Features (n, feature) of pictures (n, channel, y, x)."""
+        seen = jnp.moveaxis(pictures, 1, -1)
         for layer in self.layers:
-            picture = jax.nn.relu(layer(picture))
-        flat = picture.reshape(picture.shape[0], -1)
-        return jnp.concatenate([flat.mean(1), flat.max(1), _middle(picture)])
-
-
-def _middle(picture: Array) -> Array:
-    """What is found where the candidate is."""
-    _, ny, nx = picture.shape
-    return picture[:, ny // 2, nx // 2]
+            seen = jax.nn.relu(layer(seen))
+        # What is found where the candidate is.
+        middle = seen[:, seen.shape[1] // 2, seen.shape[2] // 2]
+        return jnp.concatenate([seen.mean((1, 2)), seen.max((1, 2)), middle], axis=-1)
 
 
 class Network(eqx.Module):
@@ -93,16 +88,12 @@ class Network(eqx.Module):
         self.hidden = eqx.nn.Linear(n, sizes.hidden, key=keys[3])
         self.last = eqx.nn.Linear(sizes.hidden, 1, key=keys[4])
 
-    def __call__(self, stamp: Stamps) -> Array:
-        """Logarithm of the odds of one candidate."""
-        seen = jnp.concatenate(
-            [
-                self.image(stamp.image),
-                self.spectrum(stamp.spectrum),
-                jax.nn.relu(self.numbers(stamp.numbers)),
-            ]
-        )
-        return self.last(jax.nn.relu(self.hidden(seen)))[0]
+    def __call__(self, stamps: Stamps) -> Array:
+        """Logarithm of the odds of candidates, (n,)."""
+        numbers = jax.vmap(self.numbers)(stamps.numbers)
+        seen = [self.image(stamps.image), self.spectrum(stamps.spectrum), jax.nn.relu(numbers)]
+        hidden = jax.vmap(self.hidden)(jnp.concatenate(seen, axis=-1))
+        return jax.vmap(self.last)(jax.nn.relu(hidden))[:, 0]
 
 
 def make_networks(sizes: Sizes, key: Array) -> Network:
@@ -112,14 +103,24 @@ def make_networks(sizes: Sizes, key: Array) -> Network:
 
 def each_logit(networks: Network, stamps: Stamps) -> Array:
     """What each network says of each candidate, (member, n)."""
-
-    def of_one(network: Network) -> Array:
-        return jax.vmap(network)(stamps)
-
-    return eqx.filter_vmap(of_one)(networks)
+    return eqx.filter_vmap(lambda network: network(stamps))(networks)
 
 
 @eqx.filter_jit
-def mean_logit(networks: Network, stamps: Stamps) -> Array:
-    """Mean of what the networks say of each candidate, (n,)."""
-    return each_logit(networks, stamps).mean(0)
+def mean_logit(networks: Network, stamps: Stamps, block: int) -> Array:
+    """Mean of what the networks say of each candidate, (n,).
+
+    Parameters
+    ----------
+    networks : Network
+    stamps : Stamps
+        Of a whole number of blocks.
+    block : int
+        Candidates at a time: so few that what is made of them stays in the cache of a core.
+    """
+    blocks = jax.tree.map(lambda a: a.reshape(-1, block, *a.shape[1:]), stamps)
+    members = len(networks.image.layers[0].bias)
+    # One network after the other: products over several at once are slow on a CPU.
+    each = [jax.tree.map(lambda a, i=i: a[i], networks) for i in range(members)]
+    mean = jax.lax.map(lambda part: sum(network(part) for network in each) / members, blocks)
+    return mean.reshape(-1)

@@ -18,7 +18,7 @@ from scipy.ndimage import map_coordinates
 
 from pipeline.block import StreamHeader
 from pipeline.cutouts import Cutout
-from pipeline.vetting import features, psf_at
+from pipeline.vetting import Features, psf_at
 
 _SIDE, _STEP_FWHM = 21, 0.3
 _N_FREQ, _N_TIME, _PER_WIDTH = 16, 32, 4
@@ -82,14 +82,18 @@ def join(parts: Sequence[Stamps]) -> Stamps:
     return Stamps(*(np.concatenate(a) for a in zip(*(parts or [stack([])]), strict=True)))
 
 
-def make_stamp(cutout: Cutout, header: StreamHeader, sidelobe: float = 0.0) -> Stamps | None:
+def make_stamp(
+    cutout: Cutout, header: StreamHeader, found: Features, sidelobe: float = 0.0
+) -> Stamps | None:
     """What the classifier sees of one candidate.
 
     Parameters
     ----------
     cutout : Cutout
     header : StreamHeader
-        PSF, beam and sampling of the recording.
+        PSF, beam and sampling of the images that were searched.
+    found : Features
+        What was measured of the cut-out with that header.
     sidelobe : float
         The column of the table of candidates: S/N that sidelobes of brighter candidates have
         there, over that of this one.
@@ -107,7 +111,7 @@ def make_stamp(cutout: Cutout, header: StreamHeader, sidelobe: float = 0.0) -> S
         return None
     image = _image(cutout, header)
     spectrum = _spectrum(cutout, header)
-    return Stamps(image, spectrum, _numbers(cutout, header, sidelobe))
+    return Stamps(image, spectrum, _numbers(cutout, found, sidelobe))
 
 
 def _image(cutout: Cutout, header: StreamHeader) -> NDArray[np.float32]:
@@ -162,8 +166,7 @@ def _overlap(edges: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
     return np.clip(np.minimum(edges[1:, None], others[None, 1:]) - low, 0, None)
 
 
-def _numbers(cutout: Cutout, header: StreamHeader, sidelobe: float) -> NDArray[np.float32]:
-    found = features(cutout, header)
+def _numbers(cutout: Cutout, found: Features, sidelobe: float) -> NDArray[np.float32]:
     values = [math.log(cutout.detection.snr / 10), min(max(float(np.nan_to_num(sidelobe)), 0), 2)]
     for name, scale in _MEASURED:
         value = getattr(found, name)

@@ -26,7 +26,7 @@ from pipeline.injection.pulses import Gain, Injection, Limits, draw_pass, snr_as
 from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
-from pipeline.matched import as_searched
+from pipeline.matched import as_searched, header_as_searched
 from pipeline.search import (
     SearchSettings,
     candidates_of,
@@ -213,9 +213,9 @@ class Campaign:
             chosen = self._chosen(number, best)
             rows = {int(r) + 1: int(groups.best[r]) for r in chosen}
             cutouts = cutouts_of(reader, self.plan, found.table, rows)
-            beam = self.plan.config.beam_fwhm_px
-            candidates = candidates_of(reader, found.table, found.labels, cutouts, beam)
-            classified_by(self._all.search, self.plan, candidates, cutouts, self.header)
+            seen = header_as_searched(self.header, self.plan.config.template)
+            candidates, looks = candidates_of(reader, found.table, found.labels, cutouts, seen)
+            classified_by(self._all.search, candidates, cutouts, looks, seen)
             snr = [
                 snr_as_recorded(one, self.header, self._noise, injected.weights)
                 for one in injections

@@ -75,6 +75,7 @@ def toy():
     """Stamps of points, and of levels: apart, but noisy; and which are points."""
     from pipeline import device
     from pipeline.classifier.stamps import make_stamp, stack
+    from pipeline.vetting import features
 
     # Programs of several tests are compiled once.
     device.prepare()
@@ -85,5 +86,6 @@ def toy():
         cutout = make_cutout(header, snr=rng.uniform(8, 30), offset=rng.uniform(-0.5, 0.5, 2))
         image = cutout.image if one else np.ones_like(cutout.image)
         noise = rng.normal(0, cutout.detection.sigma, image.shape)
-        stamps.append(make_stamp(make_cutout(header, image + noise, cutout.detection.snr), header))
+        cutout = make_cutout(header, image + noise, cutout.detection.snr)
+        stamps.append(make_stamp(cutout, header, features(cutout, header)))
     return stack(stamps), real

@@ -16,6 +16,7 @@ from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.sinks.files import read_results, write_results
 from pipeline.sinks.results import Overview, SearchResults
+from pipeline.vetting import features
 
 
 @pytest.fixture
@@ -45,7 +46,8 @@ def run(*args):
 
 
 def test_candidates_with_a_cutout_get_a_probability(results):
-    found = classify(results.candidates, results.cutouts, results.header, load())
+    looks = {n: features(cutout, results.header) for n, cutout in results.cutouts.items()}
+    found = classify(results.candidates, results.cutouts, looks, results.header, load())
     point, level, none = results.candidates["p_real"]
     assert point > 0.5 > level
     assert np.isnan(none)
@@ -53,7 +55,7 @@ def test_candidates_with_a_cutout_get_a_probability(results):
 
 
 def test_nothing_to_classify(results):
-    found = classify(results.candidates, {}, results.header, load())
+    found = classify(results.candidates, {}, {}, results.header, load())
     assert found["n_classified"] == 0
     assert np.isnan(results.candidates["p_real"]).all()
 
