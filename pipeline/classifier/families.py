@@ -91,7 +91,7 @@ class Seen(Family):
 
 
 TRAINING: tuple[Family, ...] = (
-    Seen("training visibilities"),
+    Seen("training visibilities", transmitter_jy=(12.0, 160.0), n_events=25),
     Family("training images"),
     Family(
         "training images, S band",

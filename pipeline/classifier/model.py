@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from pipeline.classifier.network import Network, Sizes, make_networks, mean_logit
 from pipeline.classifier.npz import BROKEN, read_arrays
 from pipeline.classifier.platt import Platt
-from pipeline.classifier.stamps import Stamps, take
+from pipeline.classifier.stamps import Stamps, take, turns
 from pipeline.errors import InputError
 from pipeline.sinks.atomic import write_bytes
 
@@ -29,6 +29,8 @@ _BATCHES = 64, 512
 """Sizes that candidates are padded to, so that few programs are compiled."""
 _BLOCK = 8
 """Candidates that a CPU looks at together."""
+_DOUBT = 4.0
+"""Logarithm of the odds below which a candidate is doubtful: that of one in ten is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,18 @@ class Classifier:
     card: Mapping[str, Any]
 
     def logits(self, stamps: Stamps) -> NDArray[np.float64]:
-        """Odds as the networks give them, natural logarithm, (n,)."""
+        """Odds as the networks give them, natural logarithm, (n,).
+
+        The doubtful are looked at from all sides, and the mean counts.
+        """
+        odds = self._seen_once(stamps)
+        doubtful = np.flatnonzero(np.abs(odds) < _DOUBT)
+        if len(doubtful):
+            others = [self._seen_once(turned) for turned in turns(take(stamps, doubtful))]
+            odds[doubtful] = np.mean([odds[doubtful], *others], axis=0)
+        return odds
+
+    def _seen_once(self, stamps: Stamps) -> NDArray[np.float64]:
         n = len(stamps.numbers)
         out = np.zeros(n)
         size = next((b for b in _BATCHES if n <= b), _BATCHES[-1])

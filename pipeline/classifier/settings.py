@@ -29,7 +29,7 @@ class TrainSettings:
     """
 
     seed: int = 0
-    scenes: int = 54
+    scenes: int = 90
     scenes_calibrating: int = 9
     scenes_held_out: int = 18
     workers: int = 2

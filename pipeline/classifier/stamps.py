@@ -9,7 +9,7 @@ put in says nothing of the sky.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,6 +67,22 @@ SPECTRUM_SHAPE = (2, _N_FREQ, _N_TIME)
 def take(stamps: Stamps, rows: Any) -> Stamps:
     """Some of the candidates."""
     return Stamps(*(array[rows] for array in stamps))
+
+
+def turns(stamps: Stamps) -> Iterator[Stamps]:
+    """Candidates as they might as well have been, in the seven other ways to turn the image.
+
+    The spectrum is reversed in time where the image is mirrored along one axis, and in the
+    band where it is transposed: the eight make a group, whichever is the first.
+    """
+    for turn in range(1, 8):
+        image, spectrum = stamps.image, stamps.spectrum
+        image = image[..., ::-1] if turn & 1 else image
+        image = image[..., ::-1, :] if turn & 2 else image
+        image = np.swapaxes(image, -1, -2) if turn & 4 else image
+        spectrum = spectrum[..., ::-1] if turn % 4 in (1, 2) else spectrum
+        spectrum = spectrum[..., ::-1, :] if turn & 4 else spectrum
+        yield Stamps(image, spectrum, stamps.numbers)
 
 
 def stack(stamps: Sequence[Stamps]) -> Stamps:

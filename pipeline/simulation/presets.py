@@ -37,11 +37,11 @@ def demo_config() -> SimulationConfig:
     )
 
 
-def ten_minutes_of_visibilities() -> SimulationConfig:
-    """32 antennas of DSA-110 without a sub-band: 0.27, 3.4, 27 and 120 s, and a 5 Jy source."""
+def ten_minutes_of_visibilities(n_antennas: int = 32) -> SimulationConfig:
+    """Antennas of DSA-110 without a sub-band: 0.27, 3.4, 27 and 120 s, and a 5 Jy source."""
     return SimulationConfig(
         recording=Recording(duration_s=630.0, format="nsfrb", mjd0=60700.3),
-        array=Array(n_antennas=32, channels=2, dropped_subbands=(5,)),
+        array=Array(n_antennas=n_antennas, channels=2, dropped_subbands=(5,)),
         sources=(Source(flux=5.0, x=124.0, y=40.0),),
         pulses=(
             Pulse(time_s=540.0, width_s=0.27, dm=500.0, snr=18.0, x=54.0, y=110.0),

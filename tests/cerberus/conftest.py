@@ -131,8 +131,8 @@ def filterbank_plan() -> SearchPlan:
 @pytest.fixture(scope="session")
 def filterbank_data(filterbank_plan) -> tuple[np.ndarray, np.ndarray]:
     plan = filterbank_plan
-    data = _noise(plan, 600, 2)
-    weights = np.ones((600, 24), np.float32)
+    data = _noise(plan, 608, 2)
+    weights = np.ones((608, 24), np.float32)
     weights[:, 17] = 0
     weights[201:215] = 0
     trial = 3 * len(plan.dm_pc_cm3) // 4
@@ -162,9 +162,9 @@ def single_plan() -> SearchPlan:
 
 @pytest.fixture(scope="session")
 def single_data(single_plan) -> tuple[np.ndarray, np.ndarray]:
-    data = _noise(single_plan, 300, 3)
+    data = _noise(single_plan, 304, 3)
     data[44:52, :, 1, 0] += 4
-    weights = np.ones((300, 1), np.float32)
+    weights = np.ones((304, 1), np.float32)
     weights[130:150] = 0
     return data, weights
 

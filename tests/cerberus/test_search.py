@@ -68,9 +68,8 @@ def test_contract_for_filterbanks(search, sizes, filterbank_plan, filterbank_dat
 
 def test_contract_for_a_single_channel(search, sizes, single_plan, single_data):
     """Single samples, fewer than a frame at a time."""
-    data, weights = single_data
-    n = len(data)
-    assert_streaming_contract(search, single_plan, data, weights, [[n], sizes.equal(n, 1)])
+    cuts = [sizes.equal(len(single_data[0]), size) for size in (single_plan.frame, 1)]
+    assert_streaming_contract(search, single_plan, *single_data, cuts)
 
 
 def test_scan_is_the_loop_is_the_whole(search, image_plan, image_data):

@@ -27,8 +27,9 @@ def test_pulses_are_found_as_they_were_put_in(tmp_path):
     DMs are told apart whose delays differ by the width of the pulse, or by a trial. A fluence
     has an error of its own of 5 to 8 %.
     """
-    made = simulate(ten_minutes_of_visibilities(), tmp_path / "recording")
-    settings = SearchSettings(imaging=ImagingSettings(primary_beam=True))
+    made = simulate(ten_minutes_of_visibilities(20), tmp_path / "recording")
+    imaging = ImagingSettings(size=112, primary_beam=True)
+    settings = SearchSettings(imaging=imaging, dm_max=1000.0)
     with open_recording(made.recordings, settings.imaging, settings.max_sources) as reader:
         pixel = reader.pixel_rad * units.rad
         beam = reader.header.beam_fwhm_px * pixel

@@ -25,6 +25,8 @@ PULSES = (
     Pulse(time_s=40.0, width_s=0.54, dm=500.0, snr=30.0, x=4, y=9),
     Pulse(time_s=90.0, width_s=5.4, dm=0.0, snr=30.0, x=11, y=5),
 )
+# No wider and no more dispersed than what is there.
+SETTINGS = SearchSettings(max_width=20.0, dm_max=600.0)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def recording(tmp_path_factory):
 def searched(recording, tmp_path_factory):
     out = tmp_path_factory.mktemp("results")
     with open_recording(recording.recordings) as reader:
-        summary = search(reader, out, SearchSettings(max_width=20.0))
+        summary = search(reader, out, SETTINGS)
     return out, summary
 
 
@@ -121,7 +123,7 @@ def test_what_was_found_before_an_interrupt_is_on_disk(recording, tmp_path):
             raise KeyboardInterrupt
 
     with open_recording(recording.recordings) as reader, pytest.raises(KeyboardInterrupt):
-        search(reader, tmp_path, SearchSettings(max_width=20.0), stop)
+        search(reader, tmp_path, SETTINGS, stop)
     table = Table.read(tmp_path / "candidates.ecsv", format="ascii.ecsv")
     assert len(table) >= 1
     assert table["dm"][0] > 0
@@ -130,7 +132,7 @@ def test_what_was_found_before_an_interrupt_is_on_disk(recording, tmp_path):
 
 def test_frames_come_in_order_padded_and_whole(recording):
     with open_recording(recording.recordings) as reader:
-        plan = plan_for(reader.header, SearchSettings(max_width=20.0))
+        plan = plan_for(reader.header, SETTINGS)
         # An array is used again once the next frame is asked for.
         ahead = _read_ahead(reader, plan, range(0, reader.header.n_samples, plan.frame))
         frames = [replace(f, data=f.data.copy()) for f in ahead]
@@ -155,7 +157,7 @@ def test_a_failure_of_the_reader_reaches_the_caller(recording):
             return self._reader.read(start, stop)
 
     with open_recording(recording.recordings) as reader:
-        plan = plan_for(reader.header, SearchSettings(max_width=20.0))
+        plan = plan_for(reader.header, SETTINGS)
         with pytest.raises(InputError, match="truncated"):
             list(_read_ahead(Broken(reader), plan, range(0, reader.header.n_samples, plan.frame)))
 
@@ -184,7 +186,7 @@ def test_a_search_larger_than_the_machine_is_not_begun(recording, tmp_path, monk
         open_recording(recording.recordings) as reader,
         pytest.raises(MemoryError, match=r"GiB, this machine has .* lower dm_max"),
     ):
-        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
+        search(reader, tmp_path / "out", SETTINGS)
     assert not (tmp_path / "out").exists()
 
 
@@ -196,7 +198,7 @@ def test_an_interrupt_while_candidates_are_drawn_leaves_the_results(
 
     monkeypatch.setattr("pipeline.search.make_cutouts", stop)
     with open_recording(recording.recordings) as reader, pytest.raises(KeyboardInterrupt):
-        search(reader, tmp_path, SearchSettings(max_width=20.0))
+        search(reader, tmp_path, SETTINGS)
     assert len(read_results(tmp_path).candidates) == len(PULSES)
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         "candidates.ecsv", "candidates.h5", "summary.json",
@@ -211,7 +213,7 @@ def test_samples_too_small_for_single_precision_are_no_silence(recording, tmp_pa
         open_recording([path]) as reader,
         pytest.raises(InputError, match=r"tiny\.h5: data: has a noise of .*scale the samples"),
     ):
-        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
+        search(reader, tmp_path / "out", SETTINGS)
 
 
 @pytest.mark.parametrize("value", [np.nan, 3.0])
@@ -223,7 +225,7 @@ def test_a_recording_without_noise_is_said_to_be_none(recording, tmp_path, value
         open_recording([path]) as reader,
         pytest.raises(InputError, match=r"empty\.h5: data: holds no noise"),
     ):
-        search(reader, tmp_path / "out", SearchSettings(max_width=20.0))
+        search(reader, tmp_path / "out", SETTINGS)
     assert (tmp_path / "out" / "summary.json").exists()
 
 
@@ -240,7 +242,7 @@ def test_the_matched_filter_finds_what_single_pixels_do_not(recording, tmp_path)
         pulses=(faint,),
     )
     made = simulate(config, tmp_path / "recording")
-    settings = SearchSettings(max_width=2.0, matched_filter=True)
+    settings = SearchSettings(max_width=2.0, dm_max=600.0, matched_filter=True)
     with open_recording(made.recordings) as reader:
         summary = search(reader, tmp_path / "out", settings)
         plain = search(reader, tmp_path / "plain", replace(settings, matched_filter=False))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cerberus import SearchConfig, finish, init, make_plan, step
+from cerberus import SearchConfig, make_plan
 from cerberus.kernels.spatial import matched_filter
 
 
@@ -64,7 +64,7 @@ def test_a_point_source_keeps_its_flux():
     assert np.unravel_index(got[0, 0].argmax(), (21, 21)) == (10, 10)
 
 
-def search_of(data: np.ndarray, template: np.ndarray | None):
+def search_of(search, data: np.ndarray, template: np.ndarray | None):
     config = SearchConfig(
         freq_mhz=(1500.0, 1400.0),
         tsamp_s=0.1,
@@ -77,14 +77,11 @@ def search_of(data: np.ndarray, template: np.ndarray | None):
         template=template,
         max_detections=64,
     )
-    plan = make_plan(config)
-    state, first = step(plan, init(plan), data, np.ones(data.shape[:2], np.float32))
-    _, last = finish(plan, state)
-    tables = [d.to_numpy() for d in (first, last)]
-    return {k: np.concatenate([t[k] for t in tables]) for k in tables[0]}
+    plan, weights = make_plan(config), np.ones(data.shape[:2], np.float32)
+    return search.blocks(plan, data, weights, [plan.frame] * (len(data) // plan.frame))
 
 
-def test_a_search_gains_the_root_of_the_templates_power():
+def test_a_search_gains_the_root_of_the_templates_power(search):
     """Against the brightest pixel alone; the mean over twelve pulses of S/N 20 and 20 / gain."""
     template, rng = gaussian((4, 4), 3.0), np.random.default_rng(2)
     gain = np.sqrt((template.astype(float) ** 2).sum())
@@ -95,7 +92,7 @@ def test_a_search_gains_the_root_of_the_templates_power():
     # A flagged neighbour, and a pixel that never has data.
     data[:, :, 3, 3] = np.nan
     data[::50, :, 12, 12] = np.nan
-    filtered, raw = search_of(data, template), search_of(data, None)
+    filtered, raw = search_of(search, data, template), search_of(search, data, None)
 
     def mean_snr(table) -> float:
         near = [

@@ -11,7 +11,7 @@ import pytest
 from pipeline.classifier.model import FORMAT, SHIPPED, Classifier, load, save
 from pipeline.classifier.network import Sizes, make_networks
 from pipeline.classifier.platt import Platt
-from pipeline.classifier.stamps import take
+from pipeline.classifier.stamps import take, turns
 from pipeline.errors import InputError
 
 SIZES = Sizes(first=4, second=4, hidden=8, members=2)
@@ -36,6 +36,21 @@ def test_padding_and_batches_change_nothing(classifier, toy):
     parts = [classifier.logits(take(toy[0], slice(i, i + 50))) for i in range(0, 96, 50)]
     assert np.concatenate(parts) == pytest.approx(whole, abs=1e-5)
     assert classifier.logits(take(toy[0], slice(0, 0))).shape == (0,)
+
+
+def test_doubtful_candidates_look_the_same_from_all_sides(classifier, toy):
+    """Those whose mean over all sides stays doubtful from each of them."""
+    noise = np.random.default_rng(0).normal(size=toy[0].spectrum.shape).astype(np.float32)
+    stamps = toy[0]._replace(spectrum=noise)
+    sides = [stamps, *turns(stamps)]
+    assert len({side.image.tobytes() + side.spectrum.tobytes() for side in sides}) == 8
+    odds = np.array([classifier.logits(side) for side in sides])
+    # Networks that have not learned are sure of nothing.
+    assert np.abs(odds).max() < 4
+    for turned in odds:
+        assert turned == pytest.approx(odds[0], abs=1e-4)
+    once = np.array([classifier._seen_once(side) for side in sides])
+    assert np.ptp(once, axis=0).max() > 1e-2
 
 
 def test_a_prior_moves_the_odds(classifier, toy):
