@@ -34,6 +34,7 @@ Fraction = float | Callable[[Array], Array]
 _RECYCLED = 0.27
 _HUBBLE_PER_YR = 70.0 / 977.792221e9
 _MATTER = 0.3
+_FIRST_STARS = np.log(1 + 30.0)
 
 # Densities in units of the critical one, Fukugita & Peebles (2004), ApJ 616 643, table 1.
 _STARS = 0.0015 + 0.00055  # spheroids and bulges, disks and irregulars
@@ -55,13 +56,14 @@ def stellar_mass_density(z: Any) -> Array:
 
     What has formed until then, less the 27 % that returned (Madau & Dickinson 2014, eq. 2).
     """
-    return _mass_formed()(np.log1p(redshifts(z)))
+    formed = _mass_formed()(np.minimum(np.log1p(redshifts(z)), _FIRST_STARS))
+    return np.maximum(formed, 0.0)
 
 
 @lru_cache(maxsize=1)
 def _mass_formed() -> CubicSpline:
-    """Stellar mass density against ln(1 + z), from z = 30 down."""
-    x = np.linspace(0.0, np.log(31.0), 1025)
+    """Stellar mass density against ln(1 + z), none before z = 30."""
+    x = np.linspace(0.0, _FIRST_STARS, 1025)
     rate = star_formation_rate(np.expm1(x)) * (1 - _RECYCLED) / (_HUBBLE_PER_YR * _expansion(x))
     formed = CubicSpline(x, rate).antiderivative()
     return CubicSpline(x, formed(x[-1]) - formed(x))
