@@ -153,7 +153,8 @@ class BaryonBudget:
     Attributes
     ----------
     f_gas : float or callable
-        Hot gas of a halo in units of the cosmic share of its mass.
+        Hot gas of a halo, out to where its profile is cut off, in units of the cosmic share of
+        its mass. A profile that is continued to two virial radii holds more than inside one.
     f_collapsed : float or callable
         Fraction of all matter in the halos that are counted one by one.
     f_igm : float or callable, optional

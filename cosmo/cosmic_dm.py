@@ -42,8 +42,8 @@ class CosmicDMDistribution:
     Attributes
     ----------
     feedback : float
-        F: the scatter at z = 1. Low where feedback drives the gas far out of halos. 0.32 is the
-        value that Macquart et al. (2020) put into their figure.
+        F: the scatter at z = 1. Low where feedback drives the gas far out of halos. 0.32, about
+        10^-0.5, is a common choice and no measurement: vary it.
     alpha : float
         How steep the gas profiles of halos are.
     beta : float
