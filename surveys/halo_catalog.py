@@ -138,7 +138,7 @@ COLUMNS = tuple(f.name for f in fields(HaloCatalog) if f.name not in _PER_CATALO
 
 
 def concatenate(catalogs: Sequence[HaloCatalog]) -> HaloCatalog:
-    """One catalog below the other; notes are kept, each with its source.
+    """One catalog below the other; notes are kept, each with its source where there are several.
 
     Probability densities of redshifts are interpolated on one grid, as fine as the finest
     of them. Nothing is left out: see :func:`without_duplicates` and :func:`without_members`.
@@ -148,10 +148,13 @@ def concatenate(catalogs: Sequence[HaloCatalog]) -> HaloCatalog:
     if len(catalogs) == 1:
         return catalogs[0]
     columns = {c: np.concatenate([getattr(part, c) for part in catalogs]) for c in COLUMNS}
-    notes = tuple(f"{part.source}: {note}" for part in catalogs for note in part.notes)
-    source = ", ".join(dict.fromkeys(part.source for part in catalogs))
+    sources = tuple(dict.fromkeys(part.source for part in catalogs if part.source))
+    named = len(sources) > 1
+    notes = tuple(
+        f"{part.source}: {note}" if named else note for part in catalogs for note in part.notes
+    )
     pz, grid = _joined_pz(catalogs)
-    return HaloCatalog(**columns, pz=pz, pz_z=grid, source=source, notes=notes)
+    return HaloCatalog(**columns, pz=pz, pz_z=grid, source=", ".join(sources), notes=notes)
 
 
 def _joined_pz(catalogs: Sequence[HaloCatalog]) -> tuple[Floats | None, Floats | None]:

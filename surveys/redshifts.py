@@ -93,7 +93,7 @@ def _from_distance(source: Source) -> Floats | None:
         return None
     entry = source.map.columns["distance"]
     distance = distance / source.per_h("distance", entry)
-    grid = np.concatenate([[0.0], np.geomspace(1e-6, _HIGHEST_Z, 20_000)])
+    grid = np.concatenate([[0.0], np.geomspace(1e-6, _HIGHEST_Z, 4_000)])
     luminosity = entry.kind != "comoving"
     cosmology = source.cosmology
     reach = (cosmology.luminosity_distance if luminosity else cosmology.comoving_distance)(grid)
