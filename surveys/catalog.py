@@ -19,6 +19,7 @@ from surveys.halo_catalog import (
     Floats,
     HaloCatalog,
     concatenate,
+    left_out,
     without_duplicates,
     without_members,
 )
@@ -44,6 +45,7 @@ def read_catalog(
     path: str | Path,
     columns: ColumnMap | Mapping[str, Any] | str | Path | None = None,
     cosmology: FLRW | None = None,
+    need_mass: bool = True,
 ) -> HaloCatalog:
     """Read a catalog of halos or galaxies.
 
@@ -59,12 +61,16 @@ def read_catalog(
         (:mod:`surveys.column_files`). It goes before what the table is recognised as.
     cosmology : FLRW, optional
         For distances, and for masses for h = 1 of known catalogs. Default: Planck18.
+    need_mass : bool
+        False keeps galaxies without any mass: they can be members of groups
+        (:func:`surveys.groups.find_groups`), and give groups their richness.
 
     Returns
     -------
     HaloCatalog
         The rows that have a position, a redshift, and a halo mass, stellar mass or richness;
-        each once. ``notes`` say how many others there were, and why they were left out.
+        each once. ``notes`` say which known catalog the columns are of, how many other rows
+        there were, and why they were left out.
 
     Raises
     ------
@@ -81,13 +87,14 @@ def read_catalog(
 
     table = open_table(path, given.extension, recognised)
     known = recognise(table.colnames) or NATIVE
+    notes = () if known is NATIVE else (f"columns are those of {known.title}",)
     source = Source(table, given.over(known.map()), where, cosmology or Planck18)
     ra, dec = positions(source)
     shifts = redshifts(source)
     halo, stellar = masses(source, "log_mass"), masses(source, "log_mstar")
     richness, richness_err = _richness(source)
     halo = _by_richness(source, halo, richness, richness_err)
-    if not any(np.isfinite(v).any() for v in (halo.log, stellar.log, richness)):
+    if need_mass and not any(np.isfinite(v).any() for v in (halo.log, stellar.log, richness)):
         _refuse_without_mass(source)
     catalog = HaloCatalog.of(
         name=_words(source, "name"),
@@ -107,11 +114,13 @@ def read_catalog(
         concentration=_positive(source.numbers("concentration"), len(table)),
         group=_words(source, "group"),
         centring_kpc=_positive(source.in_unit("centring", u.kpc), len(table)),
+        magnitude=_or_nan(source.numbers("magnitude"), len(table)),
         pz=shifts.pz,
         pz_z=shifts.grid,
         source=where,
+        notes=notes,
     )
-    return without_duplicates(_usable(catalog))
+    return without_duplicates(_usable(catalog, need_mass))
 
 
 def _column_map(columns: ColumnMap | Mapping[str, Any] | str | Path | None) -> ColumnMap:
@@ -122,21 +131,20 @@ def _column_map(columns: ColumnMap | Mapping[str, Any] | str | Path | None) -> C
     return parse_column_map(columns or {})
 
 
-def _usable(catalog: HaloCatalog) -> HaloCatalog:
+def _usable(catalog: HaloCatalog, need_mass: bool) -> HaloCatalog:
     """Leave out rows that say nothing about a halo, and note why."""
     left = np.ones(len(catalog), bool)
     notes = []
-    has_mass = np.isfinite(catalog.log_mass) | np.isfinite(catalog.log_mstar)
     for good, why in (
         (np.isfinite(catalog.ra_deg) & np.isfinite(catalog.dec_deg), "no position"),
         (np.isfinite(catalog.z), "no redshift"),
         (catalog.z != 0, "a redshift of zero"),
-        (has_mass | np.isfinite(catalog.richness), "no mass and no richness"),
+        (catalog.has_mass | (not need_mass), "no mass and no richness"),
         (possible("log_mass", catalog.log_mass), "an impossible halo mass"),
         (possible("log_mstar", catalog.log_mstar), "an impossible stellar mass"),
     ):
         if np.any(left & ~good):
-            notes.append(f"{np.sum(left & ~good)} rows left out: {why}")
+            notes.append(left_out(int(np.sum(left & ~good)), why))
             left &= good
     if not left.any():
         remedy = "check the columns and [errors] sentinel of its column map"
@@ -149,10 +157,13 @@ def _words(source: Source, field: str) -> np.ndarray | str:
     return "" if words is None else words
 
 
+def _or_nan(values: Floats | None, n_rows: int) -> Floats:
+    return np.full(n_rows, np.nan) if values is None else values
+
+
 def _positive(values: Floats | None, n_rows: int) -> Floats:
-    if values is None:
-        return np.full(n_rows, np.nan)
-    return np.where(values > 0, values, np.nan)
+    given = _or_nan(values, n_rows)
+    return np.where(given > 0, given, np.nan)
 
 
 def _richness(source: Source) -> tuple[Floats, Floats]:

@@ -29,7 +29,8 @@ table is one (:mod:`surveys.known_catalogs`), or from the native names; a whole 
 
     [errors]
     sentinel = [-999, -99]        # these numbers mean that there is no value
-    default_dex = 0.3             # error of a log_mass that has none
+    default_dex = 0.3             # error of a log_mass that has none; it changes with the mass
+                                  # as in [[12.5, 0.4], [13.5, 0.2]], straight lines between
 
 A column is a name, a list of names, or a table with these keys:
 
@@ -56,6 +57,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +121,7 @@ def parse_column_map(table: Mapping[str, Any], where: str = "columns") -> Column
         h=_h(table.get("h"), where, "h"),
         richness=_relation(table["richness"], where) if "richness" in table else None,
         sentinels=tuple(_number(s, where, "errors.sentinel") for s in sentinels),
-        default_dex=_number(errors.get("default_dex", 0.0), where, "errors.default_dex", 0.0, 3.0),
+        default_dex=_pairs(errors.get("default_dex", []), where, "errors.default_dex"),
         where=where,
     )
 
@@ -204,6 +206,18 @@ def _number(value: Any, where: str, at: str, low: float = -np.inf, high: float =
         between = "" if np.isinf(high) else f" from {low:g} to {high:g}"
         raise InputError(where, at, f"is {value!r}", f"give a number{between}")
     return float(value)
+
+
+def _pairs(value: Any, where: str, at: str) -> tuple[tuple[float, float], ...]:
+    """Pairs of a rising mass and its error; a single error holds for all masses."""
+    if not isinstance(value, list | tuple):
+        return ((0.0, _number(value, where, at, 0.0, 3.0)),)
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+        raise InputError(where, at, f"is {value!r}", "give a number, or pairs [log_mass, error]")
+    pairs = [(_number(m, where, at), _number(e, where, at, 0.0, 3.0)) for m, e in value]
+    if any(a[0] >= b[0] for a, b in pairwise(pairs)):
+        raise InputError(where, at, f"is {value!r}", "give the pairs by rising mass")
+    return tuple(pairs)
 
 
 def _grid(value: Any, where: str, at: str) -> str | tuple[float, ...] | None:

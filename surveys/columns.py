@@ -14,7 +14,7 @@ ERRORS = tuple(f"{mass}_err{side}" for mass in MASSES for side in ("", "_lo", "_
 REDSHIFTS = ("z", "z_spec", "velocity", "distance", "pz")
 FIELDS = (
     *("name", "ra", "dec", *REDSHIFTS, "z_err", *MASSES, *ERRORS, "mass_definition"),
-    *("richness", "richness_err", "concentration", "group", "centring"),
+    *("richness", "richness_err", "concentration", "group", "centring", "magnitude"),
 )
 """What a column can be."""
 
@@ -89,8 +89,9 @@ class ColumnMap:
     richness : RichnessRelation or None
     sentinels : tuple of float
         Numbers that mean that there is no value.
-    default_dex : float
-        Error of a ``log_mass`` that has none.
+    default_dex : tuple of (float, float)
+        Errors of ``log_mass`` that has none: pairs of a mass and its error, straight lines
+        between them.
     where : str
         The file of the map, or the name of the known catalog, for errors.
     """
@@ -102,7 +103,7 @@ class ColumnMap:
     h: float | str | None = None
     richness: RichnessRelation | None = None
     sentinels: tuple[float, ...] = (-999.0,)
-    default_dex: float = 0.0
+    default_dex: tuple[tuple[float, float], ...] = ()
     where: str = "columns"
 
     def over(self, base: ColumnMap) -> ColumnMap:
@@ -119,5 +120,5 @@ class ColumnMap:
             h=base.h if self.h is None else self.h,
             richness=self.richness or base.richness,
             sentinels=tuple({*self.sentinels, *base.sentinels}),
-            default_dex=self.default_dex or (0.0 if own_mass else base.default_dex),
+            default_dex=self.default_dex or (() if own_mass else base.default_dex),
         )

@@ -87,7 +87,10 @@ class Source:
         except (ValueError, TypeError) as error:
             problem = f"column {column.name!r} holds text, not numbers ({error})"
             raise InputError(self.where, field, problem, "name another column") from error
+        values[~np.isfinite(values)] = np.nan
         for sentinel in self.map.sentinels:
+            if field in ("ra", "dec") and abs(sentinel) <= 360.0:
+                continue  # -1 and -99 are places on the sky
             values[np.abs(values - sentinel) < _TO_SENTINEL] = np.nan
         return values
 

@@ -17,6 +17,7 @@ from surveys.halo_catalog import (
     Floats,
     HaloCatalog,
     concatenate,
+    left_out,
     unit_vectors,
     without_members,
 )
@@ -85,7 +86,8 @@ def find_groups(
     centre : str
         ``mean`` of the members' directions, ``weighted`` mean, or the ``brightest`` member.
     weight : (galaxy,) float64, optional
-        Luminosities for the last two, on any linear scale. Default: the stellar masses.
+        Luminosities for the last two, on any linear scale. Default: those of the magnitudes,
+        or where there are none, the stellar masses.
     cosmology : FLRW, optional
         Default: Planck18.
 
@@ -99,7 +101,9 @@ def find_groups(
     if centre not in CENTRES:
         raise ValueError(f"centre is {centre!r}, not one of {CENTRES}")
     if weight is None:
-        weight = np.nan_to_num(10 ** (galaxies.log_mstar - 10))
+        bright = np.isfinite(galaxies.magnitude).any()
+        weight = 10 ** (-0.4 * galaxies.magnitude if bright else galaxies.log_mstar)
+        weight = np.nan_to_num(weight / np.nanmax(weight, initial=1e-300))
     if np.shape(weight) != galaxies.shape:
         raise ValueError(f"weight has shape {np.shape(weight)}, z has {galaxies.shape}")
     distances = Distances(cosmology or Planck18, float(galaxies.z.max(initial=0.1)))
@@ -212,7 +216,8 @@ def group_catalog(
 ) -> HaloCatalog:
     """The groups as halos, and the galaxies that are in none of them.
 
-    Groups without a mass are dissolved: their galaxies stay single.
+    Groups without a mass are dissolved: their galaxies stay single. Single galaxies without a
+    mass are left out.
     """
     has_mass = np.isfinite(masses.log)
     names = np.append(np.where(has_mass, groups.name, ""), "")
@@ -231,6 +236,11 @@ def group_catalog(
         source=galaxies.source,
     ).select(has_mass)
     both = without_members(concatenate([halos, replace(galaxies, group=names[groups.label])]))
-    if has_mass.all():
+    if not has_mass.all():
+        both = both.noted(
+            f"{np.sum(~has_mass)} groups without a mass are counted as single galaxies"
+        )
+    if both.has_mass.all():
         return both
-    return both.noted(f"{np.sum(~has_mass)} groups without a mass are counted as single galaxies")
+    note = left_out(int(np.sum(~both.has_mass)), "galaxies in no group, without a mass")
+    return both.select(both.has_mass).noted(note)

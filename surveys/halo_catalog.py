@@ -18,7 +18,7 @@ MASS_DEFINITIONS = ("vir", "200c", "500c", "200m")
 Floats = NDArray[np.float64]
 
 _TEXT = ("name", "group", "mass_definition")
-_NONE = ("log_mass", "log_mstar", "richness", "concentration", "centring_kpc")
+_NONE = ("log_mass", "log_mstar", "richness", "concentration", "centring_kpc", "magnitude")
 _PER_CATALOG = ("pz", "pz_z", "source", "notes")
 
 _SAME_PLACE_RAD = np.deg2rad(1 / 3600)
@@ -51,6 +51,8 @@ class HaloCatalog:
         Name of the group that the galaxy belongs to, or empty.
     centring_kpc : (n,) float64
         Scatter of the centre on each axis of the sky, proper kpc; NaN is none.
+    magnitude : (n,) float64
+        Apparent, in any one band: what members of a group are weighted by; NaN is none.
     pz : (n, k) float64 or None
         Probability density of z on `pz_z`; a row of zeros has none.
     pz_z : (k,) float64 or None
@@ -82,6 +84,7 @@ class HaloCatalog:
     concentration: Floats
     group: NDArray[np.str_]
     centring_kpc: Floats
+    magnitude: Floats
     pz: Floats | None = None
     pz_z: Floats | None = None
     source: str = ""
@@ -128,6 +131,16 @@ class HaloCatalog:
         pz = None if self.pz is None else self.pz[which]
         return replace(self, **chosen, pz=pz)
 
+    @property
+    def has_halo(self) -> NDArray[np.bool_]:
+        """Rows with a halo mass or a richness: halos themselves, not galaxies inside them."""
+        return np.isfinite(self.log_mass) | np.isfinite(self.richness)
+
+    @property
+    def has_mass(self) -> NDArray[np.bool_]:
+        """Rows with a halo mass, a richness or a stellar mass."""
+        return self.has_halo | np.isfinite(self.log_mstar)
+
     def noted(self, *notes: str) -> Self:
         """The same rows with more notes."""
         return replace(self, notes=self.notes + tuple(notes))
@@ -135,6 +148,11 @@ class HaloCatalog:
 
 COLUMNS = tuple(f.name for f in fields(HaloCatalog) if f.name not in _PER_CATALOG)
 """Names of the columns that have a value in each row."""
+
+
+def left_out(n_rows: int, why: str) -> str:
+    """The note on rows that a catalog is without."""
+    return f"{n_rows} row{'s' if n_rows != 1 else ''} left out: {why}"
 
 
 def concatenate(catalogs: Sequence[HaloCatalog]) -> HaloCatalog:
@@ -204,7 +222,7 @@ def without_duplicates(catalog: HaloCatalog) -> HaloCatalog:
     places = unit_vectors(catalog.ra_deg, catalog.dec_deg)
     tree = cKDTree(places, balanced_tree=False, compact_nodes=False)
     i, j = tree.query_pairs(2 * np.sin(_SAME_PLACE_RAD / 2), output_type="ndarray").T
-    halo = np.isfinite(catalog.log_mass) | np.isfinite(catalog.richness)
+    halo = catalog.has_halo
     alike = np.abs(catalog.z[i] - catalog.z[j]) < _SAME_Z
     alike |= (catalog.name[i] == catalog.name[j]) & (catalog.name[i] != "")
     alike &= halo[i] == halo[j]
@@ -215,7 +233,7 @@ def without_duplicates(catalog: HaloCatalog) -> HaloCatalog:
     _, label = connected_components(links, directed=False)
     first = np.unique(label, return_index=True)[1]
     kept = catalog.select(np.sort(first))
-    return kept.noted(f"{len(catalog) - len(kept)} rows left out: duplicates of another row")
+    return kept.noted(left_out(len(catalog) - len(kept), "duplicates of another row"))
 
 
 def without_members(catalog: HaloCatalog) -> HaloCatalog:
@@ -224,11 +242,10 @@ def without_members(catalog: HaloCatalog) -> HaloCatalog:
     The halo of the group holds the gas of its satellites: counted singly they would be
     counted again.
     """
-    massive = np.isfinite(catalog.log_mass) | np.isfinite(catalog.richness)
-    groups = np.unique(catalog.name[massive & (catalog.name != "")])
+    groups = np.unique(catalog.name[catalog.has_halo & (catalog.name != "")])
     member = (catalog.group != "") & (catalog.group != catalog.name)
     member &= np.isin(catalog.group, groups)
     if not member.any():
         return catalog
     kept = catalog.select(~member)
-    return kept.noted(f"{member.sum()} rows left out: members of a group in the catalog")
+    return kept.noted(left_out(int(member.sum()), "members of a group in the catalog"))

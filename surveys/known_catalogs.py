@@ -60,7 +60,7 @@ NATIVE = KnownCatalog(
             **{f"log_mass{end}": f"log_mass{end}" for end in ("", "_err", "_err_lo", "_err_hi")},
             **{f"log_mstar{end}": f"log_mstar{end}" for end in ("", "_err", "_err_lo", "_err_hi")},
             **{name: name for name in ("mass_definition", "richness", "richness_err")},
-            **{name: name for name in ("concentration", "group")},
+            **{name: name for name in ("concentration", "group", "magnitude")},
             "centring": ["centring_kpc", "centring"],
         }
     },
@@ -70,7 +70,7 @@ KNOWN = (
     # Yang et al. 2021 (ApJ 909, 143), updated for DESI DR1; data.desi.lbl.gov/doc/releases/dr1/
     # vac/gfinder. GRP_LOGM is log10 of Msun/h, ranked by group luminosity; halos there are 180
     # times the mean density, of which 200m is the nearest. Its error is 0.2 dex above 1e13.5
-    # and up to 0.40 dex below: one number between them stands for both.
+    # and grows to 0.40 dex for low masses; that it does so at 1e12.5 is ours.
     KnownCatalog(
         "DESI gfinder groups",
         (("GRP_RA",), ("GRP_DEC",), ("GRP_Z",), ("GRP_LOGM",)),
@@ -84,7 +84,7 @@ KNOWN = (
                 "log_mass": {"column": "GRP_LOGM", "log": True, "h": "cosmology"},
                 "richness": "RICH",
             },
-            "errors": {"default_dex": 0.3},
+            "errors": {"default_dex": [[12.5, 0.4], [13.5, 0.2]]},
         },
     ),
     # Tully 2015 (AJ 149, 171), VizieR J/AJ/149/171/table5. Distances are in Mpc/h. Masses from
@@ -253,7 +253,7 @@ KNOWN = (
     KnownCatalog(
         "galaxies around FRB 180924 (Simha et al. 2021)",
         (
-            ("logM*", "logMstar", "logMs", "logM", "Mstar", "Mass"),
+            ("logM*", "logMstar", "logMs", "Mstar"),
             ("zsp", "zspec", "z_spec", "zph", "zphot", "z_phot", "z_phot_med"),
         ),
         {
@@ -264,8 +264,8 @@ KNOWN = (
                 "z": ["zph", "zphot", "z_phot", "z_phot_med"],
                 "z_spec": ["zsp", "zspec", "z_spec"],
                 "z_err": ["e_zph", "e_zphot", "z_phot_err"],
-                "log_mstar": ["logM*", "logMstar", "logMs", "logM", "Mstar", "Mass"],
-                "log_mstar_err": ["e_logM*", "e_logMstar", "e_logMs", "e_logM", "e_Mstar"],
+                "log_mstar": ["logM*", "logMstar", "logMs", "Mstar"],
+                "log_mstar_err": ["e_logM*", "e_logMstar", "e_logMs", "e_Mstar"],
                 "log_mstar_err_lo": ["b_logM*", "b_logMstar", "b_logMs", "Mstar_loerr"],
                 "log_mstar_err_hi": ["B_logM*", "B_logMstar", "B_logMs", "Mstar_uperr"],
             },

@@ -17,9 +17,12 @@ from surveys.halo_catalog import Floats
 RANGES = {"log_mass": (8.0, 16.5), "log_mstar": (4.0, 13.5)}
 """log10 of the masses in Msun that a halo and a galaxy can have."""
 
+_TYPICAL = {"log_mass": (11.5, 15.5), "log_mstar": (7.0, 12.5)}
+"""Where the middle of a catalog is likely to be: for saying what may be wrong."""
+
 _STRAYS = 0.1
 _LARGEST_ERROR_DEX = 3.0
-_COMMON_UNITS = ("1e10 Msun", "1e11 Msun", "1e12 Msun", "1e13 Msun", "1e14 Msun", "Msun")
+_COMMON_UNITS = ("1e9 Msun", "1e10 Msun", "1e12 Msun", "1e13 Msun", "1e14 Msun", "Msun")
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def masses(source: Source, field: str) -> Masses:
     high = _error(source, field, "hi", raw, scale)
     if field == "log_mass" and source.map.default_dex:
         none = (low == 0) & (high == 0)
-        low, high = (np.where(none, source.map.default_dex, e) for e in (low, high))
+        default = np.interp(log, *np.transpose(source.map.default_dex))
+        low, high = (np.where(none & np.isfinite(log), default, e) for e in (low, high))
     return Masses(log, low, high)
 
 
@@ -196,8 +200,7 @@ def _check_range(source: Source, field: str, raw: Floats, log: Floats, scale: _S
 
 def _remedy(raw: float, middle: float, field: str, scale: _Scale) -> str:
     """What would bring the middle of the masses into the range, in the words of a map."""
-    low, high = RANGES[field]
-    inside = (low + 2.0, high - 1.0)
+    inside = _TYPICAL[field]
     if not scale.log and inside[0] <= raw <= inside[1]:
         return f"they look like log10 (middle {raw:.4g}): say log = true, and h if they are per h"
     if scale.log and raw > 0 and inside[0] <= np.log10(raw) <= inside[1]:
@@ -206,11 +209,14 @@ def _remedy(raw: float, middle: float, field: str, scale: _Scale) -> str:
             f"they look linear (middle 10^{linear:.4g}): say log = false, and h if they are per h"
         )
     if raw > 0:
-        for unit in _COMMON_UNITS:
-            read = np.log10(raw * u.Unit(unit).to(u.Msun))
-            if inside[0] <= read <= inside[1]:
-                return (
-                    f'with unit = "{unit}", log = false their middle would be {read:.4g}: say the '
-                    "unit, and h if they are per h"
-                )
+        fitting = [
+            unit
+            for unit in _COMMON_UNITS
+            if inside[0] <= np.log10(raw * u.Unit(unit).to(u.Msun)) <= inside[1]
+        ]
+        if fitting:
+            return (
+                f"as linear masses (middle {raw:.4g}) in {' or '.join(fitting)} they could be "
+                f'right: say unit = "{fitting[0]}" or which it is, log = false, and h if they are per h'
+            )
     return f"check unit, log and h of {field} (the middle is {middle:.4g})"

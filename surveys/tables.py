@@ -131,32 +131,46 @@ def _read_votable(path: Path) -> Table:
 
 
 def _read_text(path: Path) -> Table:
-    """CSV or TSV below comments; lines of units or dashes below the header are left out."""
+    """Text below comments: the names of columns, perhaps their units and dashes, and rows.
+
+    Cells are separated by tabs, commas, semicolons or blanks: by the first of them that is in
+    the line of names. That line may be the last of the comments.
+    """
     opened = gzip.open if path.read_bytes()[:2] == b"\x1f\x8b" else open
     with opened(path, "rt", encoding="utf-8-sig") as file:
         lines = file.read().splitlines()
-    comments = [line for line in lines if line.startswith("#")]
+    comments = [line.lstrip("# ") for line in lines if line.startswith("#")]
     lines = [line for line in lines if line.strip() and not line.startswith("#")]
     if not lines:
         return Table()
-    tab = "\t" in lines[0]
-    separator = "\t" if tab else ","
+    if comments and all(_is_number(cell) for cell in _cells(lines[0])):
+        lines.insert(0, comments[-1])
     n_heading = 1
     for line in lines[1:_HEADING_LINES]:
-        if any(_is_number(cell) for cell in line.split(separator)):
+        if any(_is_number(cell) for cell in _cells(line)):
             break
         n_heading += 1
     n_heading = n_heading if n_heading < min(len(lines), _HEADING_LINES) else 1
     table = Table.read(
         [lines[0], *lines[n_heading:]],
-        format="ascii.tab" if tab else "ascii.csv",
+        format="ascii.basic",
+        delimiter=_separator(lines[0]) or " ",
+        guess=False,
         fill_values=[(blank, "0") for blank in _BLANK],
     )
     for line in comments:
-        key, _, value = line.lstrip("# ").replace("=", ":", 1).partition(":")
+        key, _, value = line.replace("=", ":", 1).partition(":")
         if value:
             table.meta[key.strip()] = value.strip().strip("\"'")
     return table
+
+
+def _separator(line: str) -> str | None:
+    return next((mark for mark in "\t,;" if mark in line), None)
+
+
+def _cells(line: str) -> list[str]:
+    return line.split(_separator(line))
 
 
 def _is_number(cell: str) -> bool:

@@ -94,6 +94,8 @@ BAD = {
     "[errors]\nsentinal = -9": ("errors.sentinal", "did you mean 'sentinel'?"),
     '[errors]\nsentinel = "none"': ("errors.sentinel", "give a number"),
     "[errors]\ndefault_dex = -0.1": ("errors.default_dex", "from 0 to 3"),
+    "[errors]\ndefault_dex = [0.4, 0.2]": ("errors.default_dex", "pairs [log_mass, error]"),
+    "[errors]\ndefault_dex = [[14, 0.2], [13, 0.4]]": ("errors.default_dex", "rising mass"),
     "[columns\n": ("file", "mend it"),
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy.cosmology import Planck18
@@ -181,6 +183,9 @@ def test_centres():
     brightest = find_groups(galaxies, linking, centre="brightest")
     assert brightest.ra_deg[0] == pytest.approx(0.01)
     assert np.isnan(brightest.centring_kpc[0])
+    with_magnitudes = replace(galaxies, magnitude=[18.0, 17.0, 16.0])  # before stellar masses
+    faint = find_groups(with_magnitudes, linking, centre="brightest")
+    assert faint.ra_deg[0] == pytest.approx(0.03)
     last = find_groups(galaxies, linking, centre="brightest", weight=np.array([1.0, 2.0, 3.0]))
     assert last.ra_deg[0] == pytest.approx(0.03)
     assert find_groups(galaxies, linking, min_members=4).label.tolist() == [-1] * 3
@@ -202,6 +207,16 @@ def test_members_are_not_counted_again():
     assert set(catalog.mass_definition[halos]) == {"200m"}
     assert set(catalog.mass_definition[~halos]) == {""}
     assert len(without_members(catalog)) == len(catalog)
+
+
+def test_single_galaxies_without_a_mass_are_left_out():
+    galaxies = replace(field()[0], log_mstar=np.full(len(field()[0]), np.nan))
+    groups = find_groups(galaxies, LINKING, min_members=5)
+    masses = masses_by_richness(groups, RichnessRelation(10.0, 13.5, 1.0, 0.25))
+    catalog = group_catalog(galaxies, groups, masses, "200m")
+    assert len(catalog) == len(groups)
+    n_single = len(galaxies) - groups.n_members.sum()
+    assert catalog.notes[-1] == f"{n_single} rows left out: galaxies in no group, without a mass"
 
 
 def test_groups_without_a_mass_are_dissolved():

@@ -11,6 +11,7 @@ from surveys.halo_catalog import (
     COLUMNS,
     HaloCatalog,
     concatenate,
+    left_out,
     normalised,
     without_duplicates,
     without_members,
@@ -125,7 +126,7 @@ def test_duplicates_are_those_of_every_pair(seed, n):
     np.testing.assert_array_equal(kept.ra_deg, catalog.ra_deg[first])
     np.testing.assert_array_equal(kept.z, catalog.z[first])
     n_out = n - len(first)
-    assert kept.notes == ((f"{n_out} rows left out: duplicates of another row",) if n_out else ())
+    assert kept.notes == ((left_out(n_out, "duplicates of another row"),) if n_out else ())
 
 
 def test_members_of_groups_that_are_there():
@@ -138,4 +139,4 @@ def test_members_of_groups_that_are_there():
     )
     kept = without_members(catalog)  # G2 has no mass, G3 is not there
     assert kept.name.tolist() == ["G1", "G2", "b", "c"]
-    assert kept.notes == ("1 rows left out: members of a group in the catalog",)
+    assert kept.notes == ("1 row left out: members of a group in the catalog",)
