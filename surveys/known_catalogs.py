@@ -182,8 +182,9 @@ KNOWN = (
         },
     ),
     # Bulbul et al. 2024 (A&A 685, A106), erass1cl_primary; west Galactic half of the sky only.
-    # M500 is in 1e13 Msun; the names and meaning of its bounds are unverified. A bound that is
-    # below (above) its mass on the wrong side is refused, never taken for an error.
+    # M500 is in 1e13 Msun, M500_L and M500_H are taken for the ends of its interval, as code that
+    # works with the table does (not checked with its description). One on the wrong side of the
+    # mass is refused, never taken for an error.
     KnownCatalog(
         "eRASS1 clusters",
         (("M500",), ("BEST_Z", "z_best", "Z_BEST")),

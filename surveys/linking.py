@@ -23,11 +23,9 @@ from astropy import units as u
 from astropy.cosmology import FLRW
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from scipy.special import exp1, gamma, gammaincc
 
 from surveys.halo_catalog import Floats, unit_vectors
 
@@ -55,7 +53,7 @@ class Linking:
         As that, or ``km/s``.
     density : function or None
         n(z) of the galaxies that the survey has: needed for lengths in separations and for
-        `reference_z`. See :func:`density_from_counts` and :class:`Schechter`.
+        `reference_z`. See :mod:`surveys.selection`.
     reference_z : float or None
         Lengths in Mpc and km/s hold at this redshift, and elsewhere are scaled by
         (n(z)/n(reference_z))^(-1/3): the faint galaxies that a survey misses at a distance
@@ -146,82 +144,6 @@ class Distances:
         return self._spline(z, 1)
 
 
-@dataclass(frozen=True)
-class Schechter:
-    """Density of galaxies brighter than a survey's limit, from their luminosity function.
-
-    Attributes
-    ----------
-    m_limit : float
-        Apparent magnitude of the survey's limit.
-    m_star : float
-        Absolute magnitude M*, no h, in the same band; K-corrections are left out.
-    alpha : float
-        Slope at the faint end.
-    phi_star : float
-        Mpc^-3.
-    cosmology : FLRW
-    """
-
-    m_limit: float
-    m_star: float
-    alpha: float
-    phi_star: float
-    cosmology: FLRW
-
-    def __call__(self, z: Floats) -> Floats:
-        z = np.asarray(z, float)
-        distances = Distances(self.cosmology, float(np.max(z)))
-        modulus = 5 * np.log10((1 + z) * distances(z)) + 25
-        faintest = 10 ** (-0.4 * (self.m_limit - modulus - self.m_star))  # L/L*
-        return self.phi_star * _upper_gamma(self.alpha + 1, faintest)
-
-
-def _upper_gamma(s: float, x: Floats) -> Floats:
-    """The integral of t^(s-1) e^-t from x on, also for s that is not positive."""
-    if s > 0:
-        return gamma(s) * gammaincc(s, x)
-    if s == 0:
-        return exp1(x)
-    return (_upper_gamma(s + 1, x) - x**s * np.exp(-x)) / s
-
-
-def density_from_counts(
-    z: Floats, area_deg2: float, cosmology: FLRW, smoothing_mpc: float = 100.0
-) -> Density:
-    """Density of a survey's galaxies with redshift, from the galaxies themselves.
-
-    Parameters
-    ----------
-    z : (n,) float64
-    area_deg2 : float
-        Area of the survey.
-    cosmology : FLRW
-    smoothing_mpc : float
-        Standard deviation of the Gaussian along the line of sight that counts and volume are
-        both smoothed with. It must be well above the size of structures.
-    """
-    if not 0 < area_deg2 < 41253.0:
-        raise ValueError(f"area_deg2 is {area_deg2}, not between 0 and the sky's 41253")
-    distances = Distances(cosmology, float(np.max(z)))
-    step = smoothing_mpc / 10
-    farthest = float(distances(np.max(z)))
-    edges = np.arange(0, farthest + 3 * smoothing_mpc + step, step)
-    counts = np.histogram(distances(z), edges)[0].astype(float)
-    solid_angle = area_deg2 * np.deg2rad(1) ** 2
-    volume = solid_angle / 3 * np.diff(edges**3)
-    # The survey's end is no edge of the smoothing: no volume is counted beyond it.
-    volume[edges[:-1] > farthest] = 0.0
-    smooth = [gaussian_filter1d(v, 10.0, mode="constant") for v in (counts, volume)]
-    middle = (edges[1:] + edges[:-1]) / 2
-    density = smooth[0] / np.maximum(smooth[1], 1e-300)
-
-    def at(z: Floats) -> Floats:
-        return np.interp(distances(z), middle, density)
-
-    return at
-
-
 def friends_of_friends(
     ra_deg: ArrayLike,
     dec_deg: ArrayLike,
@@ -249,12 +171,14 @@ def friends_of_friends(
     ValueError
         The lengths are so long that almost everything is linked.
     """
+    if not np.size(distance_mpc):
+        return np.zeros(0, np.int64)
     order = np.argsort(distance_mpc, kind="stable")
     places = unit_vectors(ra_deg, dec_deg)[order]
     distance, across, along = (
         np.asarray(v, float)[order] for v in (distance_mpc, across_mpc, along_mpc)
     )
-    angle = np.minimum(across / np.maximum(distance, 1e-12), np.pi)
+    angle = across / np.maximum(distance, 1e-12)
     pairs = [np.zeros((0, 2), np.int64)]
     for start, end, stop in _slabs(distance, along):
         near = _near(places[start:stop], float(angle[start:stop].max())) + start

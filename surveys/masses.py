@@ -215,8 +215,9 @@ def _remedy(raw: float, middle: float, field: str, scale: _Scale) -> str:
             if inside[0] <= np.log10(raw * u.Unit(unit).to(u.Msun)) <= inside[1]
         ]
         if fitting:
+            units = " or ".join(fitting)
             return (
-                f"as linear masses (middle {raw:.4g}) in {' or '.join(fitting)} they could be "
-                f'right: say unit = "{fitting[0]}" or which it is, log = false, and h if they are per h'
+                f"as linear masses (middle {raw:.4g}) in {units} they could be right: say "
+                f'unit = "{fitting[0]}" or which it is, log = false, and h if they are per h'
             )
     return f"check unit, log and h of {field} (the middle is {middle:.4g})"

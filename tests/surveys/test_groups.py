@@ -191,6 +191,20 @@ def test_centres():
     assert find_groups(galaxies, linking, min_members=4).label.tolist() == [-1] * 3
 
 
+@pytest.mark.parametrize("centre", ["mean", "weighted", "brightest"])
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_a_field_without_groups(centre, n):
+    galaxies = HaloCatalog.of(
+        ra_deg=np.arange(n) * 10.0, dec_deg=np.zeros(n), z=np.full(n, 0.1), log_mstar=10.0
+    )
+    groups = find_groups(galaxies, LINKING, centre=centre)
+    assert len(groups) == 0
+    assert groups.label.tolist() == [-1] * n
+    mock = MockGroups(np.array([5.0]), np.array([0.1]), np.array([13.0]), n_nearest=1)
+    for masses in (mock.masses(groups), masses_by_dispersion(groups)):
+        assert len(group_catalog(galaxies, groups, masses, "vir")) == n
+
+
 def test_members_are_not_counted_again():
     galaxies, _, _ = field()
     groups = find_groups(galaxies, LINKING, min_members=5)

@@ -6,17 +6,11 @@ import numpy as np
 import pytest
 from astropy.coordinates import SkyCoord
 from astropy.cosmology import LambdaCDM, Planck18
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
-from surveys.linking import (
-    Distances,
-    Linking,
-    Schechter,
-    density_from_counts,
-    friends_of_friends,
-)
+from surveys.linking import Distances, Linking, friends_of_friends
+from surveys.selection import Schechter
 
 
 def all_pairs(ra, dec, distance, across, along) -> list[int]:
@@ -45,6 +39,7 @@ def same_partition(a, b) -> bool:
     return len(pairs) == len({p for p, _ in pairs}) == len({q for _, q in pairs})
 
 
+@example(seed=46, n=46, where="sky", across=6.0, along=3.0, grows=-1.0)  # longer than the sky
 @given(
     seed=st.integers(0, 2**32 - 1),
     n=st.integers(1, 60),
@@ -116,28 +111,6 @@ def test_lengths_in_mpc_km_s_and_separations():
     assert across[1] == pytest.approx(0.5)
     np.testing.assert_allclose(across, 0.5 * (density(z) / density(np.array([0.1]))) ** (-1 / 3))
     assert across[0] < across[1] < across[2]
-
-
-@pytest.mark.parametrize("alpha", [-0.5, -1.0, -1.26, -2.0, -2.4])
-def test_the_luminosity_function_is_integrated(alpha):
-    got = Schechter(19.0, -21.0, alpha, 0.004, Planck18)(np.array([0.02, 0.3]))
-    for z, density in zip((0.02, 0.3), got, strict=True):
-        absolute = 19.0 - Planck18.distmod(z).value
-        faintest = 10 ** (-0.4 * (absolute + 21.0))
-        wanted = quad(lambda x: x**alpha * np.exp(-x), faintest, 50, epsabs=0, epsrel=1e-9)[0]
-        assert density == pytest.approx(0.004 * wanted, rel=1e-5)
-
-
-def test_density_from_counts_of_a_uniform_field():
-    """A field of known density; the counting error of a smoothing volume is 1-3 % here."""
-    rng = np.random.default_rng(4)
-    d_max, area, density = 1200.0, 100.0, 2e-3
-    volume = area * np.deg2rad(1) ** 2 * d_max**3 / 3
-    distance = d_max * rng.uniform(0, 1, int(density * volume)) ** (1 / 3)
-    grid = np.linspace(0, 0.4, 2000)
-    z = np.interp(distance, Planck18.comoving_distance(grid).value, grid)
-    at = density_from_counts(z, area, Planck18)
-    np.testing.assert_allclose(at(np.array([0.1, 0.15, 0.2, 0.25, 0.28])), density, rtol=0.06)
 
 
 def test_distances_are_those_of_astropy():
