@@ -1,6 +1,9 @@
-"""The one exception a user of files in ``surveys`` is meant to read."""
+"""The exception for files of catalogs, maps and surveys that cannot be used."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class InputError(ValueError):
@@ -9,18 +12,26 @@ class InputError(ValueError):
     Parameters
     ----------
     where : str
-        The file, or the argument, that is wrong.
+        The file that is wrong.
     field : str
-        The column, header key or argument inside it.
+        The column, key or row inside it.
     problem : str
         What is wrong, with the numbers.
     remedy : str
         What to do about it.
 
-    The message is always one line.
+    The message is always one line, with what no terminal should see escaped.
     """
 
     def __init__(self, where: str, field: str, problem: str, remedy: str) -> None:
         self.where, self.field, self.problem, self.remedy = str(where), field, problem, remedy
-        text = " ".join(f"{where}: {field}: {problem}; {remedy}".split())
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+        words = " ".join(f"{where}: {field}: {problem}; {remedy}".split())
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in words))
+
+
+def unknown(where: str, field: str, key: str, known: Iterable[str]) -> InputError:
+    """The error for a key or word that is not among those known, with the nearest that is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
+    remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
+    return InputError(where, field, f"{key!r} is not known", remedy)
