@@ -298,7 +298,9 @@ def _moment(gas: Gas, halo: Halo, x_max: ArrayLike) -> Array:
 
     total, near = jnp.zeros(()), jnp.zeros(())
     for limit in limits:
-        far = jnp.broadcast_to(jnp.cbrt(limit), jnp.broadcast_shapes(jnp.shape(limit), jnp.shape(halo.concentration)))
+        far = jnp.broadcast_to(
+            jnp.cbrt(limit), jnp.broadcast_shapes(jnp.shape(limit), jnp.shape(halo.concentration))
+        )
         total = total + integrate(at, near, far, _N_MASS)
         near = far
     return total

@@ -35,3 +35,18 @@ def unknown(where: str, field: str, key: str, known: Iterable[str]) -> InputErro
     near = difflib.get_close_matches(key, names, n=1, cutoff=0.5)
     remedy = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names)}"
     return InputError(where, field, f"{key!r} is not known", remedy)
+
+
+class SettingProblem(ValueError):
+    """A setting has an impossible value; who reads the file adds its name.
+
+    Parameters
+    ----------
+    field : str
+    problem, remedy : str
+        As in :class:`InputError`.
+    """
+
+    def __init__(self, field: str, problem: str, remedy: str) -> None:
+        self.field, self.problem, self.remedy = field, problem, remedy
+        super().__init__(f"{field}: {problem}; {remedy}")
