@@ -134,12 +134,11 @@ def draw_halos(
     definition = np.where(catalog.mass_definition != "", catalog.mass_definition, STELLAR_DEFINITION)
     own = np.isfinite(catalog.concentration)
     several = max(1, _AT_ONCE // n)
-    gas = Gas(settings.gas.shape(), baryon_fraction(cosmology))
-    gas = replace(gas, edge=settings.gas.edge, renormalise=settings.gas.renormalise)
+    gas = gas_of(settings.gas, cosmology)
     for name, given in sorted({(str(d), bool(o)) for d, o in zip(definition, own, strict=True)}):
         rows = np.flatnonzero((definition == name) & (own == given))
         tables = _tables(settings, name, cosmology)
-        how = _How(name, settings.gas.radius, settings.gas.concentration, given, r_max)
+        how = _How(name, settings.gas.radius, settings.gas.concentration, given, r_max, cosmology.h)
         for first in range(0, len(rows), several):
             some = rows[first : first + several]
             draws = _draw(catalog.select(some), some, separation_rad[some], settings, shared)
@@ -149,6 +148,18 @@ def draw_halos(
             found[: len(r_max), behind] = 0.0
             dm, (mass, impact, radius) = found[: len(r_max)], found[len(r_max) :]
             yield DrawnHalos(some, dm, draws.z, mass, impact, radius)
+
+
+def gas_of(settings: GasSettings, cosmology: FLRW) -> Gas:
+    """The gas that settings describe, to the first of its edges."""
+    return Gas(
+        settings.shape(),
+        baryon_fraction(cosmology),
+        settings.f_hot,
+        settings.r_max,
+        settings.edge,
+        settings.renormalise,
+    )
 
 
 def _tables(settings: SightlineSettings, definition: str, cosmology: FLRW) -> _Tables:
@@ -232,6 +243,7 @@ class _How(NamedTuple):
     concentration: float | str
     own_concentration: bool
     r_max: tuple[float, ...]
+    h: float
 
 
 def _evaluated(how: _How, gas: Gas, tables: _Tables, draws: _Own) -> Floats:
@@ -285,12 +297,12 @@ def _halo(how: _How, tables: _Tables, draws: _Own) -> Halo:
             inside = mass * nfw_mass(there) / nfw_mass(here)
         return Halo(inside, radius_kpc(inside, gas), there)
     fit = RELATIONS[how.concentration]
-    inside, there = mass, fit(mass, draws.z, _hubble(tables)) * dex
+    inside, there = mass, fit(mass, draws.z, how.h) * dex
     if fit.definition != how.definition:
         for _ in range(_ROUNDS):
             here = rescale(there, catalog / relation)
             inside = mass * nfw_mass(there) / nfw_mass(here)
-            there = fit(inside, draws.z, _hubble(tables)) * dex
+            there = fit(inside, draws.z, how.h) * dex
     halo = Halo(inside, radius_kpc(inside, relation), there)
     return _turned(halo, fit.definition, relation, how.radius, gas)
 
