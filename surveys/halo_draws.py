@@ -33,7 +33,9 @@ STELLAR_DEFINITION = "200c"
 _BLOCK = 1024
 """Halos and draws at a time: what is made of them stays in the cache of a core."""
 
-_AT_ONCE = 1 << 19
+_PIECE = 1 << 17
+"""And in one call."""
+
 _N_REDSHIFTS = 1025
 _ROUNDS = 3
 
@@ -60,7 +62,7 @@ class Shared(NamedTuple):
         return cls(f_hot, mass * rng.standard_normal(n), concentration * rng.standard_normal(n))
 
 
-class _Tables(NamedTuple):
+class Tables(NamedTuple):
     """Against redshift: densities (Msun kpc^-3) of three mass definitions, and distance."""
 
     z: Floats
@@ -70,7 +72,7 @@ class _Tables(NamedTuple):
     kpc_per_rad: Floats
 
 
-class _Own(NamedTuple):
+class Own(NamedTuple):
     """Draws of some halos, all (halo, draw); offsets are of the centre."""
 
     log_mass: Any
@@ -131,19 +133,20 @@ def draw_halos(
         Random numbers of a row are its own: they do not depend on the other rows.
     """
     n = len(shared.f_hot)
-    definition = np.where(catalog.mass_definition != "", catalog.mass_definition, STELLAR_DEFINITION)
+    definition = np.where(
+        catalog.mass_definition != "", catalog.mass_definition, STELLAR_DEFINITION
+    )
     own = np.isfinite(catalog.concentration)
-    several = max(1, _AT_ONCE // n)
+    several = max(1, _PIECE // n)
     gas = gas_of(settings.gas, cosmology)
     for name, given in sorted({(str(d), bool(o)) for d, o in zip(definition, own, strict=True)}):
         rows = np.flatnonzero((definition == name) & (own == given))
-        tables = _tables(settings, name, cosmology)
-        how = _How(name, settings.gas.radius, settings.gas.concentration, given, r_max, cosmology.h)
+        tables = tables_for(settings, name, cosmology)
+        how = How(name, settings.gas.radius, settings.gas.concentration, given, r_max, cosmology.h)
         for first in range(0, len(rows), several):
             some = rows[first : first + several]
             draws = _draw(catalog.select(some), some, separation_rad[some], settings, shared)
-            with jax.enable_x64(True):
-                found = _evaluated(how, gas, tables, draws)
+            found = evaluated(how, gas, tables, draws)
             behind = draws.z >= settings.frb.z
             found[: len(r_max), behind] = 0.0
             dm, (mass, impact, radius) = found[: len(r_max)], found[len(r_max) :]
@@ -162,13 +165,22 @@ def gas_of(settings: GasSettings, cosmology: FLRW) -> Gas:
     )
 
 
-def _tables(settings: SightlineSettings, definition: str, cosmology: FLRW) -> _Tables:
+def tables_for(settings: SightlineSettings, definition: str, cosmology: FLRW) -> Tables:
+    """For halos whose masses are of a definition, to beyond the burst."""
     z = np.linspace(0.0, 1.02 * settings.frb.z + 1e-3, _N_REDSHIFTS)
     c = settings.gas.concentration
     relation = RELATIONS[c].definition if isinstance(c, str) else settings.gas.radius
     distance = cosmology.angular_diameter_distance(z).to_value("kpc")
     densities = (mean_density(d, z, cosmology) for d in (definition, relation, settings.gas.radius))
-    return _Tables(z, *densities, distance)
+    return Tables(z, *densities, distance)
+
+
+def concentration_scatter(gas: GasSettings) -> float:
+    """From halo to halo, in dex."""
+    if gas.concentration_scatter_dex is not None:
+        return gas.concentration_scatter_dex
+    named = isinstance(gas.concentration, str)
+    return RELATIONS[gas.concentration].scatter_dex if named else 0.0  # type: ignore[index]
 
 
 def _draw(
@@ -177,7 +189,7 @@ def _draw(
     separation: Floats,
     settings: SightlineSettings,
     shared: Shared,
-) -> _Own:
+) -> Own:
     gas, n = settings.gas, len(shared.f_hot)
     normal, uniform = np.empty((5, len(rows), n)), np.empty((len(rows), n))
     for i, row in enumerate(rows.tolist()):
@@ -186,13 +198,10 @@ def _draw(
         uniform[i] = rng.random(n)
     z = np.clip(_redshifts(catalog, normal[0], uniform), 1e-5, None)
     log_mass = _log_masses(catalog, z, normal[1]) + shared.mass_dex
-    scatter = gas.concentration_scatter_dex
-    if scatter is None:
-        c = gas.concentration
-        scatter = RELATIONS[c].scatter_dex if isinstance(c, str) else 0.0
+    scatter = concentration_scatter(gas)
     centring = np.nan_to_num(catalog.centring_kpc)[:, None]
     shape = log_mass.shape
-    return _Own(
+    return Own(
         log_mass,
         z,
         np.broadcast_to(catalog.concentration[:, None], shape),
@@ -235,7 +244,7 @@ def _log_masses(catalog: HaloCatalog, z: Floats, normal: Floats) -> Floats:
     return drawn
 
 
-class _How(NamedTuple):
+class How(NamedTuple):
     """What does not change from draw to draw, and is compiled for."""
 
     definition: str
@@ -246,37 +255,50 @@ class _How(NamedTuple):
     h: float
 
 
-def _evaluated(how: _How, gas: Gas, tables: _Tables, draws: _Own) -> Floats:
-    """Dispersion measures to each edge, log mass, impact parameter and radius: (k, halo, draw)."""
+def evaluated(how: How, gas: Gas, tables: Tables, draws: Own) -> Floats:
+    """Dispersion measures to each edge, log mass, impact parameter and radius.
+
+    Returns
+    -------
+    (k, halo, draw)
+        ``k`` is three more than there are edges.
+    """
     shape = np.shape(draws.z)
-    n = math.prod(shape)
-    # Few sizes are compiled.
-    padded = -(-n // _BLOCK) * _BLOCK
-    flat = _Own(*(np.resize(np.ravel(a), padded) for a in draws))
-    return np.asarray(_blocks(how, gas, tables, flat))[:, :n].reshape(-1, *shape)
+    n, flat = math.prod(shape), [np.ravel(a) for a in draws]
+    out = np.empty((len(how.r_max) + 3, n))
+    with jax.enable_x64(True):
+        # All pieces have one size, for which one program is compiled.
+        for first in range(0, n, _PIECE):
+            piece = Own(*(_filled(a[first : first + _PIECE]) for a in flat))
+            found = np.asarray(_pieces(how, gas, tables, piece))
+            out[:, first : first + _PIECE] = found[:, : n - first]
+    return out.reshape(-1, *shape)
+
+
+def _filled(values: Floats) -> Floats:
+    missing = _PIECE - len(values)
+    return np.concatenate([values, np.full(missing, values[0])]) if missing else values
 
 
 @partial(jax.jit, static_argnums=0)
-def _blocks(how: _How, gas: Gas, tables: _Tables, draws: _Own) -> Array:
+def _pieces(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
     blocks = jax.tree.map(lambda a: a.reshape(-1, _BLOCK), draws)
     found = jax.lax.map(partial(_block, how, gas, tables), blocks)
     return jnp.moveaxis(found, 1, 0).reshape(found.shape[1], -1)
 
 
-def _block(how: _How, gas: Gas, tables: _Tables, draws: _Own) -> Array:
+def _block(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
     def at(values: Floats) -> Array:
         return jnp.interp(draws.z, tables.z, values)
 
     halo = _halo(how, tables, draws)
     along = draws.separation * at(tables.kpc_per_rad)
     impact = jnp.hypot(along + draws.east_kpc, draws.north_kpc)
-    dm = [
-        dm_rest(replace(gas, f_hot=draws.f_hot, r_max=edge), halo, impact) for edge in how.r_max
-    ]
+    dm = [dm_rest(replace(gas, f_hot=draws.f_hot, r_max=edge), halo, impact) for edge in how.r_max]
     return jnp.stack([*dm, jnp.log10(halo.mass), impact, jnp.asarray(halo.radius_kpc)])
 
 
-def _halo(how: _How, tables: _Tables, draws: _Own) -> Halo:
+def _halo(how: How, tables: Tables, draws: Own) -> Halo:
     """The halos within the radius of the gas.
 
     Masses of another definition are turned into it with the concentration that a relation

@@ -243,7 +243,7 @@ class MilkyWaySettings:
     halo_err: float = 25.0
 
     def __post_init__(self) -> None:
-        _check(self, {n: (0.0, 1e4) for n in ("ism", "ism_err", "halo", "halo_err")})
+        _check(self, dict.fromkeys(("ism", "ism_err", "halo", "halo_err"), (0.0, 10000.0)))
         given = (self.ism, self.ism_map, self.ism_table, self.ism_model)
         if sum(v is not None for v in given) != 1:
             remedy = "give one of ism, ism_map, ism_table and ism_model"
