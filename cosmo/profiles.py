@@ -271,7 +271,7 @@ def gas_mass(gas: Gas, halo: Halo, r_kpc: ArrayLike) -> Array:
     """Mass of the hot gas inside a distance from the centre, Msun."""
     x = jnp.asarray(r_kpc) / halo.radius_kpc
     inside = _moment(gas, halo, x) / _moment(gas, halo, _norm_radius(gas))
-    return inside * gas.f_hot * gas.f_baryon * halo.mass
+    return inside * gas.f_hot * gas.f_baryon * jnp.asarray(halo.mass)
 
 
 def _scale(gas: Gas, halo: Halo) -> Array:

@@ -171,8 +171,10 @@ def tables_for(settings: SightlineSettings, definition: str, cosmology: FLRW) ->
     c = settings.gas.concentration
     relation = RELATIONS[c].definition if isinstance(c, str) else settings.gas.radius
     distance = cosmology.angular_diameter_distance(z).to_value("kpc")
-    densities = (mean_density(d, z, cosmology) for d in (definition, relation, settings.gas.radius))
-    return Tables(z, *densities, distance)
+    catalog, fit, gas = (
+        mean_density(d, z, cosmology) for d in (definition, relation, settings.gas.radius)
+    )
+    return Tables(z, catalog, fit, gas, distance)
 
 
 def concentration_scatter(gas: GasSettings) -> float:

@@ -121,7 +121,7 @@ class HaloStatistics:
         log_mass = m_edges[i_m] + rng.random(len(draw)) * np.diff(m_edges)[i_m]
         impact = radius.ravel()[cell] * np.sqrt(rng.random(len(draw)))
         dm = self._observed(rng, shared, r_max, (draw, z, log_mass, impact))
-        return np.stack([np.bincount(draw, one, n) for one in dm])
+        return np.stack([np.bincount(draw, one, n).astype(float) for one in dm])
 
     def _observed(
         self,

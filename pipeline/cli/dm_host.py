@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +39,7 @@ def dm_host(
 
     Writes halos.ecsv, budget.ecsv, posterior.h5, summary.json and figures to the folder.
 
-    Example: slowburst dm-host --frb frb.toml --catalog clusters.ecsv --r-max 1 --r-max 2 --out budget
+    Example: slowburst dm-host --frb frb.toml --catalog clusters.ecsv --r-max 2 --out budget
     """
     from cosmo.background import cosmology_named
     from pipeline.cli.dm_host_results import said, write_results
@@ -67,7 +67,7 @@ def dm_host(
     typer.echo(f"results: {out}")
 
 
-def _halos(catalogs: list[Path], maps: list[Path], cosmology):
+def _halos(catalogs: list[Path], maps: list[Path], cosmology: Any) -> Any:
     """All catalogs in one, without what is in it twice."""
     from pipeline.errors import InputError
     from surveys.catalog import concatenate, read_catalog, without_duplicates, without_members

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
@@ -106,9 +108,9 @@ def map_figure(sightline: Sightline) -> Figure:
     colours, scale = _by_redshift(catalog.z, frb.z)
     for i in np.argsort(-radius):
         for factor in sorted({run.r_max for run in sightline.runs}):
-            axes.add_patch(Circle((x[i], y[i]), factor * radius[i], fill=False, lw=1.2,
-                                  ls="-" if factor < edge or len(sightline.runs) == 1 else ":",
-                                  color=colours[i]))  # fmt: skip
+            style = "-" if factor < edge or len(sightline.runs) == 1 else ":"
+            place, size = (float(x[i]), float(y[i])), factor * float(radius[i])
+            axes.add_patch(Circle(place, size, fill=False, lw=1.2, ls=style, color=colours[i]))
         axes.plot(x[i], y[i], "+", color=colours[i], ms=6)
     axes.plot(0, 0, "*", color=ACCENT, ms=13, mec="white", mew=0.6, label=frb.name)
     reach = float(np.max(np.hypot(x, y) + edge * radius)) * 1.05
@@ -121,10 +123,7 @@ def map_figure(sightline: Sightline) -> Figure:
     return figure
 
 
-def _by_redshift(z: NDArray[np.floating], last: float) -> tuple[NDArray, object]:
-    from matplotlib import colormaps
-    from matplotlib.cm import ScalarMappable
-
+def _by_redshift(z: NDArray[np.floating], last: float) -> tuple[NDArray, ScalarMappable]:
     scale = ScalarMappable(Normalize(0, last), colormaps[COLOUR_MAP])
     return np.asarray(scale.to_rgba(z)), scale
 
@@ -186,7 +185,8 @@ def posterior_figure(sightline: Sightline) -> Figure:
     axes.set_yticks([])
     tidy(axes, f"What is left for the host of {sightline.settings.frb.name}", grid=True)
     axes.legend(frameon=False, fontsize=8)
-    above = axes.secondary_xaxis("top", functions=(lambda v: v * (1 + z), lambda v: v / (1 + z)))
+    frames = lambda v: np.asarray(v) * (1 + z), lambda v: np.asarray(v) / (1 + z)
+    above = axes.secondary_xaxis("top", functions=frames)
     above.set_xlabel("in its rest frame", size=8, color=MUTED)
     above.tick_params(labelsize=7.5, colors=MUTED)
     figure.tight_layout()

@@ -73,7 +73,7 @@ def _percentiles(draws: NDArray[np.floating]) -> dict[str, float]:
     return {f"p{p:.0f}": float(v) for p, v in zip(PERCENTILES, found, strict=True)}
 
 
-def terms_of(run: Run, z: float) -> dict[str, NDArray[np.floating]]:
+def terms_of(run: Run, z: float) -> Mapping[str, NDArray[np.floating]]:
     """The draws that a run is summed up by."""
     draws = run.draws
     terms = {
@@ -103,10 +103,15 @@ def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if frb.tau_ms is not None and frb.nu_ghz is not None:
         rest = run.draws["host"] * (1 + frb.z)
-        for name, convention in (("with_1_plus_z", "layer"), ("without_1_plus_z", "observer")):
-            layer = ScatteringLayer(z=frb.z, freq_ghz=frb.nu_ghz, convention=convention)
+        for name, layer, dm in (
+            ("with_1_plus_z", ScatteringLayer(frb.z, frb.nu_ghz), rest),
+            (
+                "without_1_plus_z",
+                ScatteringLayer(frb.z, frb.nu_ghz, convention="observer"),
+                run.draws["host"],
+            ),
+        ):
             rng = np.random.default_rng([sightline.settings.mc.seed, 5])
-            dm = rest if convention == "layer" else run.draws["host"]
             tau = frb.tau_ms, frb.tau_err_ms
             draws = sample_fluctuation_parameter(rng, tau, dm, layer)
             found[f"fluctuation_parameter_{name}"] = _percentiles(draws)
@@ -115,8 +120,8 @@ def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
         halpha = host_dm_from_halpha(brightness, frb.z)
         found["halpha"] = {
             "em_pc_cm6": float(halpha.em),
-            "dm_host_rest": float(halpha.dm_rest),
-            "dm_host_obs": float(halpha.dm_observed),
+            "dm_host_rest": float(halpha.rest),
+            "dm_host_obs": float(halpha.observed),
         }
     return found
 

@@ -118,9 +118,7 @@ def with_options(settings: Any, given: dict[str, Any]) -> Any:
     try:
         return replace(settings, **{k: v for k, v in given.items() if v is not None})
     except ValueError as error:
-        if hasattr(error, "field"):
-            error.field = "--" + error.field.replace("_", "-")
-        raise input_error(error, "command line") from error
+        raise input_error(error, "command line", option=True) from error
 
 
 def imaging_options(config: Path | None, given: dict[str, Any]) -> Any:
