@@ -273,7 +273,7 @@ def _half_dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array | None = 
         x = 0.5 * b * (grown + 1 / grown)
         return gas.profile(x, halo.concentration) * _kept(gas, x) * x
 
-    total = jnp.zeros(())
+    total, n = jnp.zeros(()), gas.profile.nodes[0]
     for end in _ends(gas):
         ratio = jnp.maximum(end / b, 1.0)
         # The root has no slope where a sightline touches the edge.
@@ -281,8 +281,9 @@ def _half_dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array | None = 
         safe = jnp.where(inside, ratio, 2.0)
         far = jnp.where(inside, jnp.log(safe + jnp.sqrt((safe - 1) * (safe + 1))), 0.0)
         far = jnp.maximum(far, near)
-        total = total + integrate(at, near, far, gas.profile.nodes[0])
-        near = far
+        total = total + integrate(at, near, far, n)
+        # What is left is the fall of the edge, which is short and smooth.
+        near, n = far, n // 2
     return _scale(gas, halo) * 1000 * jnp.asarray(halo.radius_kpc) * total
 
 
@@ -321,11 +322,11 @@ def _moment(gas: Gas, halo: Halo, limits: list[Array]) -> Array:
         x = u**3
         return gas.profile(x, halo.concentration) * _kept(gas, x) * 3 * u**8
 
-    total, near = jnp.zeros(()), jnp.zeros(())
+    total, near, n = jnp.zeros(()), jnp.zeros(()), gas.profile.nodes[1]
     for limit in limits:
         far = jnp.cbrt(limit)
-        total = total + integrate(at, near, far, gas.profile.nodes[1])
-        near = far
+        total = total + integrate(at, near, far, n)
+        near, n = far, n // 2
     return total
 
 

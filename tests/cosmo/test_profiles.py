@@ -187,7 +187,7 @@ def test_columns_are_the_integrals(name, edge, renormalise):
     st.floats(-0.5, 4),
     st.floats(0.5, 6),
     st.floats(0.5, 3),
-    st.sampled_from([None, 0.02, 0.3]),
+    st.sampled_from([None, 0.02, 0.3, 0.8]),
     st.booleans(),
 )
 def test_columns_of_any_modified_nfw(log_b, c, alpha, y0, r_max, edge, renormalise):
