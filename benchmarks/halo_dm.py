@@ -68,7 +68,6 @@ def seconds(work: Callable[[], Array], repeats: int = 5) -> float:
 
 def adaptive(profile: Profile, concentration: float, b: float) -> float:
     """DM of a halo of 1 Msun and 1 kpc by SciPy, with all of its baryons hot."""
-
     compiled = jax.jit(lambda x: profile(x, concentration))
 
     def shape(x: float) -> float:

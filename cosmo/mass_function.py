@@ -10,8 +10,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from astropy.cosmology import FLRW, Planck18
+from astropy.cosmology import FLRW, FlatLambdaCDM, Planck18
 from numpy.typing import ArrayLike, NDArray
+
+from cosmo.units import redshifts
 
 _SIGMA8, _SPECTRAL_INDEX = 0.8102, 0.9665
 """Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
@@ -26,12 +28,23 @@ class MassFunction:
     Attributes
     ----------
     cosmology : astropy.cosmology.FLRW
+        Flat, with a cosmological constant.
     sigma8, spectral_index : float
+
+    Raises
+    ------
+    ValueError
+        The cosmology is another.
     """
 
     cosmology: FLRW = field(default_factory=lambda: Planck18)
     sigma8: float = _SIGMA8
     spectral_index: float = _SPECTRAL_INDEX
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.cosmology, FlatLambdaCDM):
+            kind = type(self.cosmology).__name__
+            raise ValueError(f"cosmology: is a {kind}; the mass function takes a FlatLambdaCDM")
 
     def density(self, log_mass: ArrayLike, z: float) -> NDArray[np.float64]:
         """Comoving number of halos per Mpc^3 and unit of log10 of the mass (Msun)."""
@@ -47,7 +60,7 @@ class MassFunction:
         )
         try:
             per_ln = mass_function.massFunction(
-                np.ravel(mass), z, mdef="200m", model="tinker08", q_out="dndlnM"
+                np.ravel(mass), float(redshifts(z)), mdef="200m", model="tinker08", q_out="dndlnM"
             )
         finally:
             cosmology.setCurrent(before)
@@ -55,6 +68,8 @@ class MassFunction:
 
     def collapsed(self, log_mass_min: float, log_mass_max: float, z: float) -> float:
         """Fraction of all matter in halos between two masses."""
+        if not log_mass_min < log_mass_max:
+            raise ValueError(f"log_mass_min = {log_mass_min} is not below {log_mass_max}")
         n = max(2, int(np.ceil((log_mass_max - log_mass_min) * _PER_DECADE)) + 1)
         log_mass = np.linspace(log_mass_min, log_mass_max, n)
         matter = self.cosmology.Om0 * self.cosmology.critical_density0.to_value("Msun / Mpc3")

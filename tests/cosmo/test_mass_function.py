@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from astropy.cosmology import WMAP9, FlatLambdaCDM, Planck18
+from astropy.cosmology import WMAP9, FlatLambdaCDM, LambdaCDM, Planck18
 from colossus.cosmology import cosmology
 from colossus.lss import mass_function
 from scipy.integrate import quad
@@ -67,3 +71,23 @@ def test_a_number_gives_a_number():
     alone = function.density(13.0, 0.1)
     assert alone.shape == ()
     assert function.density([[12.0, 13.0]], 0.1)[0, 1] == pytest.approx(float(alone), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: MassFunction().density(12.0, -0.1), "z = -0.1 is no redshift"),
+        (lambda: MassFunction().collapsed(13.0, 12.0, 0.1), "log_mass_min = 13.0 is not below"),
+        (lambda: MassFunction(LambdaCDM(70, 0.3, 0.6)), "cosmology: is a LambdaCDM"),
+    ],
+)
+def test_what_makes_no_sense_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_nothing_is_kept_in_the_home_directory(tmp_path, repository):
+    script = "from cosmo.mass_function import MassFunction; MassFunction().collapsed(12, 13, 0.1)"
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(repository)}
+    subprocess.run([sys.executable, "-c", script], env=environment, cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []
