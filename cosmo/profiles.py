@@ -25,7 +25,7 @@ from jax.typing import ArrayLike
 
 from cosmo.baryons import HELIUM
 from cosmo.halos import Halo
-from cosmo.quadrature import integrate
+from cosmo.quadrature import integrate, integrate_past
 
 ELECTRONS_PER_MASS = float(
     (1 - HELIUM / 2) * (1 * units.Msun / constants.m_p / units.kpc**3).to_value(units.cm**-3)
@@ -59,7 +59,7 @@ class ModifiedNFW(NamedTuple):
     alpha: ArrayLike = 2.0
     y0: ArrayLike = 2.0
 
-    nodes = (20, 16)
+    nodes = (24, 18)
 
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
@@ -268,9 +268,7 @@ def _half_dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array | None = 
     b = jnp.maximum(jnp.asarray(impact_kpc) / halo.radius_kpc, _CLOSEST)
     near = jnp.zeros(()) if depth is None else jnp.arcsinh(depth / b)
 
-    def at(t: Array) -> Array:
-        grown = jnp.exp(t)
-        x = 0.5 * b * (grown + 1 / grown)
+    def at(x: Array) -> Array:
         return gas.profile(x, halo.concentration) * _kept(gas, x) * x
 
     total, n = jnp.zeros(()), gas.profile.nodes[0]
@@ -281,7 +279,7 @@ def _half_dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array | None = 
         safe = jnp.where(inside, ratio, 2.0)
         far = jnp.where(inside, jnp.log(safe + jnp.sqrt((safe - 1) * (safe + 1))), 0.0)
         far = jnp.maximum(far, near)
-        total = total + integrate(at, near, far, n)
+        total = total + integrate_past(at, b, near, far, n)
         # What is left is the fall of the edge, which is short and smooth.
         near, n = far, n // 2
     return _scale(gas, halo) * 1000 * jnp.asarray(halo.radius_kpc) * total

@@ -36,3 +36,30 @@ def integrate(function: Callable[[Array], Array], low: Array, high: Array, n: in
     # Summed over the first axis, a node of all integrals is one row of a vector unit's work.
     rows = jax.vmap(lambda x, w: w * function(low + length * x))(x, w)
     return jnp.sum(rows, axis=0) * length
+
+
+def integrate_past(
+    function: Callable[[Array], Array], b: Array, near: Array, far: Array, n: int
+) -> Array:
+    """Integrals of a function of ``b cosh t`` over t, by Gauss and Legendre.
+
+    Parameters
+    ----------
+    function : callable
+        As above.
+    b, near, far : array
+        All shapes are broadcast.
+    n : int
+        Nodes; even.
+    """
+    length, product = far - near, jnp.exp(near + far)
+    x, w = (jnp.asarray(v[: n // 2], length.dtype) for v in gauss_legendre(n))
+
+    def pair(x: Array, w: Array) -> Array:
+        # Nodes lie in pairs about the middle, so one exponential does for two of them.
+        grown = jnp.exp(near + length * x)
+        shrunk = 1 / grown
+        first, second = grown + shrunk, product * shrunk + grown / product
+        return w * (function(0.5 * b * first) + function(0.5 * b * second))
+
+    return jnp.sum(jax.vmap(pair)(x, w), axis=0) * length

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy import constants, units
 from astropy.cosmology import Planck18
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -181,6 +181,8 @@ def test_columns_are_the_integrals(name, edge, renormalise):
 
 
 @settings(max_examples=60)
+@example(-4.9, 30.0, 4.0, 0.5, 3.0, None, False)
+@example(-4.9, 30.0, 4.0, 0.5, 3.0, 0.8, True)
 @given(
     st.floats(-4.9, 0.4),
     st.floats(2, 30),

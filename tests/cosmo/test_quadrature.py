@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cosmo.quadrature import gauss_legendre, integrate
+from cosmo.quadrature import gauss_legendre, integrate, integrate_past
 
 
 @pytest.mark.parametrize("n", [1, 5, 20])
@@ -25,6 +25,18 @@ def test_values_may_have_the_shape_of_something_else():
         found = integrate(lambda x: jnp.exp(rate * x), jnp.zeros(()), jnp.asarray([1.0, 2.0]), 20)
     rate = np.asarray(rate)
     np.testing.assert_allclose(found, np.expm1(rate * np.array([1.0, 2.0])) / rate, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [8, 24])
+def test_a_function_past_the_centre_is_the_same_integral(n):
+    b, near = np.array([1e-3, 0.2]), np.array([[0.0], [0.7]])
+    far = np.array([4.0, 1.9])
+    with jax.enable_x64(True):
+        found = integrate_past(lambda x: x**0.3, *(jnp.asarray(v) for v in (b, near, far)), n)
+        expected = integrate(
+            lambda t: (b * jnp.cosh(t)) ** 0.3, jnp.asarray(near), jnp.asarray(far), n
+        )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_limits_can_be_differentiated():
