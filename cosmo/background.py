@@ -26,7 +26,7 @@ def cosmology_named(name: str) -> FLRW:
 
 def baryon_fraction(cosmology: FLRW) -> float:
     """Share of matter that is baryons, Omega_b over Omega_m."""
-    if cosmology.Ob0 is None:
+    if not cosmology.Ob0:
         raise ValueError(f"cosmology: {cosmology.name} has no density of baryons")
     return float(cosmology.Ob0 / cosmology.Om0)
 

@@ -25,6 +25,9 @@ from scipy.interpolate import CubicSpline
 
 from cosmo.units import redshifts
 
+HELIUM = 0.2454
+"""Mass fraction of the baryons that is helium (Planck Collaboration 2020, A&A 641, A6)."""
+
 Array = NDArray[np.float64]
 Fraction = float | Callable[[Array], Array]
 """A fraction that is the same at all redshifts, or a function of redshift."""

@@ -17,11 +17,9 @@ from astropy import constants, units
 from astropy.cosmology import FLRW, Planck18
 from numpy.typing import NDArray
 
-from cosmo.baryons import Array, Fraction, baryon_density, diffuse_at, evaluate
+from cosmo.baryons import HELIUM, Array, Fraction, baryon_density, diffuse_at, evaluate
 from cosmo.units import DM, redshifts, value_in
 
-HELIUM = 0.25
-"""Mass fraction of helium, as Macquart et al. (2020) have it."""
 IGM_SCATTER = 0.2
 """Scatter of ln DM_IGM between sightlines, unless given.
 

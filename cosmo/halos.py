@@ -86,6 +86,7 @@ def nfw_mass(x: ArrayLike) -> Array:
     return jnp.where(small, series, jnp.log1p(safe) - safe / (1 + safe))
 
 
+@jax.jit
 def rescale(concentration: ArrayLike, ratio: ArrayLike) -> Array:
     """Concentration of the same NFW halo within another mean density.
 

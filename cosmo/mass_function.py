@@ -17,7 +17,6 @@ _SIGMA8, _SPECTRAL_INDEX = 0.8102, 0.9665
 """Planck Collaboration 2020 (A&A 641, A6), table 2, last column."""
 
 _PER_DECADE = 40
-_HEAVIEST = 16.0
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,18 @@ class MassFunction:
         from colossus.lss import mass_function
 
         own, h = self.cosmology, self.cosmology.h
-        # Colossus computes in the cosmology that was set last.
+        mass = 10 ** np.asarray(log_mass, float) * h
+        # Colossus computes in the cosmology that was set last, which is not ours to change.
+        before = cosmology.current_cosmo
         cosmology.setCurrent(
             _colossus(own.H0.value, own.Om0, own.Ob0, self.sigma8, self.spectral_index)
         )
-        mass = 10 ** np.asarray(log_mass, float) * h
-        per_ln = mass_function.massFunction(
-            np.atleast_1d(mass), z, mdef="200m", model="tinker08", q_out="dndlnM"
-        )
+        try:
+            per_ln = mass_function.massFunction(
+                np.ravel(mass), z, mdef="200m", model="tinker08", q_out="dndlnM"
+            )
+        finally:
+            cosmology.setCurrent(before)
         return np.reshape(per_ln, np.shape(mass)) * h**3 * np.log(10)
 
     def collapsed(self, log_mass_min: float, log_mass_max: float, z: float) -> float:

@@ -14,7 +14,7 @@ With :math:`r = b \cosh t` the integrand is smooth however close the centre is.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import jax
@@ -23,24 +23,26 @@ from astropy import constants, units
 from jax import Array
 from jax.typing import ArrayLike
 
+from cosmo.baryons import HELIUM
 from cosmo.halos import Halo
 from cosmo.quadrature import integrate
-
-HELIUM = 0.2454
-"""Mass fraction of the baryons (Planck Collaboration 2020); its electrons are free as well."""
 
 ELECTRONS_PER_MASS = float(
     (1 - HELIUM / 2) * (1 * units.Msun / constants.m_p / units.kpc**3).to_value(units.cm**-3)
 )
 """Of ionised gas: electrons per cm^3 over Msun per kpc^3."""
 
-_N_SIGHT, _N_MASS = 32, 24
-_CLOSEST = 1e-6
+_CLOSEST = 1e-5
 """Impact parameter, over the radius, that stands for all that are less."""
 
 
 class Profile(Protocol):
     """A shape of gas; its parameters are what jax may differentiate."""
+
+    @property
+    def nodes(self) -> tuple[int, int]:
+        """How many the integrals along a sightline and over the volume take, for 1e-5."""
+        ...
 
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Density, up to a factor, at so many radii of the halo from its centre."""
@@ -57,11 +59,13 @@ class ModifiedNFW(NamedTuple):
     alpha: ArrayLike = 2.0
     y0: ArrayLike = 2.0
 
+    nodes = (20, 16)
+
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
-        y = x * jnp.asarray(concentration)
-        alpha = jnp.asarray(self.alpha)
-        return jnp.exp((alpha - 1) * jnp.log(y) - (2 + alpha) * jnp.log(self.y0 + y))
+        # With y^-3 apart, one logarithm does for both powers.
+        over_y = 1 / (x * jnp.asarray(concentration))
+        return over_y**3 * jnp.exp(-(2 + jnp.asarray(self.alpha)) * jnp.log1p(self.y0 * over_y))
 
 
 class Adiabatic(NamedTuple):
@@ -69,6 +73,8 @@ class Adiabatic(NamedTuple):
 
     The bracket is 1 at the radius of the halo.
     """
+
+    nodes = (20, 16)
 
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
@@ -83,6 +89,8 @@ class BetaModel(NamedTuple):
 
     core: ArrayLike = 0.1
     beta: ArrayLike = 2 / 3
+
+    nodes = (32, 32)
 
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
@@ -103,6 +111,8 @@ class Vikhlinin(NamedTuple):
     epsilon: ArrayLike = 4.998
     gamma: ArrayLike = 3.0
 
+    nodes = (32, 32)
+
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape: the root of the emission measure."""
         inner, outer = jnp.log(x / self.core), jnp.log(x / self.scale)
@@ -122,6 +132,8 @@ class PowerLaw(NamedTuple):
     slope: ArrayLike = 2.0
     core: ArrayLike = 0.05
 
+    nodes = (32, 32)
+
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
         return jnp.exp(-0.5 * jnp.asarray(self.slope) * jnp.log(x**2 + self.core**2))
@@ -129,6 +141,8 @@ class PowerLaw(NamedTuple):
 
 class Tabulated(NamedTuple):
     """A table of densities, interpolated in both logarithms; constant before it, 0 after it.
+
+    Straight pieces have kinks, so integrals are good to 1e-5 only where the table is dense.
 
     Attributes
     ----------
@@ -140,6 +154,8 @@ class Tabulated(NamedTuple):
 
     x: ArrayLike
     density: ArrayLike
+
+    nodes = (96, 96)
 
     def __call__(self, x: Array, concentration: ArrayLike) -> Array:
         """Shape."""
@@ -196,6 +212,7 @@ jax.tree_util.register_dataclass(
 )
 
 
+@jax.jit
 def electron_density(gas: Gas, halo: Halo, r_kpc: ArrayLike) -> Array:
     """Electrons per cm^3 at distances from the centres of halos.
 
@@ -208,9 +225,10 @@ def electron_density(gas: Gas, halo: Halo, r_kpc: ArrayLike) -> Array:
     """
     x = jnp.maximum(jnp.asarray(r_kpc) / halo.radius_kpc, _CLOSEST)
     shape = gas.profile(x, halo.concentration) * _kept(gas, x)
-    return _scale(gas, halo) * jnp.where(x <= _end(gas), shape, 0.0)
+    return _scale(gas, halo) * jnp.where(x <= _ends(gas)[-1], shape, 0.0)
 
 
+@jax.jit
 def dm_rest(gas: Gas, halo: Halo, impact_kpc: ArrayLike) -> Array:
     """Dispersion measure of halos in their rest frame, pc cm^-3; over 1 + z as observed.
 
@@ -221,9 +239,10 @@ def dm_rest(gas: Gas, halo: Halo, impact_kpc: ArrayLike) -> Array:
     impact_kpc : array
         Distance of the sightline from the centre, proper; all shapes are broadcast.
     """
-    return _dm(gas, halo, impact_kpc, jnp.zeros(()), 2.0)
+    return 2 * _half_dm(gas, halo, impact_kpc)
 
 
+@jax.jit
 def dm_from_inside(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth_kpc: ArrayLike) -> Array:
     """Dispersion measure from a place inside halos to their edge, pc cm^-3, in the rest frame.
 
@@ -237,83 +256,91 @@ def dm_from_inside(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth_kpc: Array
         How far the place lies beyond the point of the sightline next to the centre; negative
         on this side of it.
     """
-    half = _dm(gas, halo, impact_kpc, jnp.zeros(()), 1.0)
+    half = _half_dm(gas, halo, impact_kpc)
     depth = jnp.asarray(depth_kpc)
-    beyond = _dm(gas, halo, impact_kpc, jnp.abs(depth) / halo.radius_kpc, 1.0)
+    beyond = _half_dm(gas, halo, impact_kpc, jnp.abs(depth) / halo.radius_kpc)
     # What lies further from us than the place is not crossed.
     return jnp.where(depth >= 0, 2 * half - beyond, beyond)
 
 
-def _dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array, sides: float) -> Array:
-    """From a depth (over the radius) behind the nearest point outwards."""
+def _half_dm(gas: Gas, halo: Halo, impact_kpc: ArrayLike, depth: Array | None = None) -> Array:
+    """From the point next to the centre, or so many radii beyond it, outwards."""
     b = jnp.maximum(jnp.asarray(impact_kpc) / halo.radius_kpc, _CLOSEST)
-    near = jnp.arcsinh(depth / b)
+    near = jnp.zeros(()) if depth is None else jnp.arcsinh(depth / b)
 
     def at(t: Array) -> Array:
-        x = b * jnp.cosh(t)
+        grown = jnp.exp(t)
+        x = 0.5 * b * (grown + 1 / grown)
         return gas.profile(x, halo.concentration) * _kept(gas, x) * x
 
     total = jnp.zeros(())
-    for edge in _edges(gas):
-        ratio = jnp.maximum(edge / b, 1.0)
+    for end in _ends(gas):
+        ratio = jnp.maximum(end / b, 1.0)
         # The root has no slope where a sightline touches the edge.
         inside = ratio > 1
         safe = jnp.where(inside, ratio, 2.0)
         far = jnp.where(inside, jnp.log(safe + jnp.sqrt((safe - 1) * (safe + 1))), 0.0)
         far = jnp.maximum(far, near)
-        total = total + integrate(at, jnp.broadcast_to(near, far.shape), far, _N_SIGHT)
+        total = total + integrate(at, near, far, gas.profile.nodes[0])
         near = far
-    length_pc = 1000 * sides * jnp.asarray(halo.radius_kpc)
-    return _scale(gas, halo) * length_pc * total
+    return _scale(gas, halo) * 1000 * jnp.asarray(halo.radius_kpc) * total
 
 
+@jax.jit
 def gas_mass(gas: Gas, halo: Halo, r_kpc: ArrayLike) -> Array:
     """Mass of the hot gas inside a distance from the centre, Msun."""
     x = jnp.asarray(r_kpc) / halo.radius_kpc
-    inside = _moment(gas, halo, x) / _moment(gas, halo, _norm_radius(gas))
-    return inside * gas.f_hot * gas.f_baryon * jnp.asarray(halo.mass)
+    safe = jnp.maximum(x, _CLOSEST)
+    inside = _moment(gas, halo, [jnp.minimum(safe, end) for end in _ends(gas)])
+    share = jnp.where(x > 0, inside / _norm(gas, halo), 0.0)
+    return share * _hot_mass(gas, halo)
 
 
 def _scale(gas: Gas, halo: Halo) -> Array:
     """Electrons per cm^3 where the shape is 1."""
     volume = 4 * math.pi * jnp.asarray(halo.radius_kpc) ** 3
-    mass = gas.f_hot * gas.f_baryon * jnp.asarray(halo.mass)
-    return ELECTRONS_PER_MASS * mass / (volume * _moment(gas, halo, _norm_radius(gas)))
+    return ELECTRONS_PER_MASS * _hot_mass(gas, halo) / (volume * _norm(gas, halo))
 
 
-def _norm_radius(gas: Gas) -> Array:
-    return _end(gas) if gas.renormalise else jnp.ones(())
+def _hot_mass(gas: Gas, halo: Halo) -> Array:
+    return jnp.asarray(halo.mass) * gas.f_hot * gas.f_baryon
 
 
-def _moment(gas: Gas, halo: Halo, x_max: ArrayLike) -> Array:
-    """Integral of the shape over x^2 dx; nodes crowd to the centre."""
-    limits = [jnp.asarray(x_max)]
+def _norm(gas: Gas, halo: Halo) -> Array:
+    """Integral of the shape over x^2 dx that stands for ``f_hot``."""
     if gas.renormalise:
-        limits = [jnp.minimum(jnp.asarray(x_max), edge) for edge in _edges(gas)]
+        return _moment(gas, halo, _ends(gas))
+    whole = replace(gas, r_max=1.0, edge=None)
+    return _moment(whole, halo, _ends(whole))
+
+
+def _moment(gas: Gas, halo: Halo, limits: list[Array]) -> Array:
+    """Integral of what is there over x^2 dx, in pieces; nodes crowd to the centre."""
 
     def at(u: Array) -> Array:
         x = u**3
-        kept = _kept(gas, x) if gas.renormalise else 1.0
-        return gas.profile(x, halo.concentration) * kept * 3 * u**8
+        return gas.profile(x, halo.concentration) * _kept(gas, x) * 3 * u**8
 
     total, near = jnp.zeros(()), jnp.zeros(())
     for limit in limits:
-        far = jnp.broadcast_to(
-            jnp.cbrt(limit), jnp.broadcast_shapes(jnp.shape(limit), jnp.shape(halo.concentration))
-        )
-        total = total + integrate(at, near, far, _N_MASS)
+        far = jnp.cbrt(limit)
+        total = total + integrate(at, near, far, gas.profile.nodes[1])
         near = far
     return total
 
 
 def _edges(gas: Gas) -> list[Array]:
-    """Where pieces of the integrals end."""
-    r_max = jnp.asarray(gas.r_max)
+    """Where the gas begins to fall and where there is none, or where it ends."""
+    r_max = jnp.asarray(gas.r_max, float)
     return [r_max] if gas.edge is None else [r_max * (1 - gas.edge), r_max * (1 + gas.edge)]
 
 
-def _end(gas: Gas) -> Array:
-    return _edges(gas)[-1]
+def _ends(gas: Gas) -> list[Array]:
+    """Where pieces of the integrals end: at the edges, or at the end of a table before them."""
+    if not isinstance(gas.profile, Tabulated):
+        return _edges(gas)
+    last = jnp.asarray(gas.profile.x)[-1]
+    return [jnp.minimum(edge, last) for edge in _edges(gas)]
 
 
 def _kept(gas: Gas, x: Array) -> ArrayLike:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -24,12 +25,14 @@ def integrate(function: Callable[[Array], Array], low: Array, high: Array, n: in
     Parameters
     ----------
     function : callable
-        Of arrays with the nodes along a first axis.
+        Of arrays of the limits' shape; its values may have the shape of what else it knows of.
     low, high : array
-        Of one shape.
+        All shapes are broadcast.
     n : int
         Nodes.
     """
-    x, w = (v.reshape(n, *(1,) * high.ndim) for v in gauss_legendre(n))
+    length = high - low
+    x, w = (jnp.asarray(v, length.dtype) for v in gauss_legendre(n))
     # Summed over the first axis, a node of all integrals is one row of a vector unit's work.
-    return jnp.sum(w * function(low + (high - low) * x), axis=0) * (high - low)
+    rows = jax.vmap(lambda x, w: w * function(low + length * x))(x, w)
+    return jnp.sum(rows, axis=0) * length

@@ -58,6 +58,7 @@ def _log_stellar_mass(log_halo: Array, z: ArrayLike) -> tuple[Array, Array]:
     return log_m, 1 + beta * (1 - share) - gamma * share
 
 
+@jax.jit
 def log_halo_mass(log_stellar_mass: ArrayLike, z: ArrayLike) -> Array:
     """The halo mass at which the mean stellar mass is this: the inverse of the relation.
 
@@ -79,7 +80,7 @@ def log_halo_mass(log_stellar_mass: ArrayLike, z: ArrayLike) -> Array:
     redshift = jnp.asarray(z)
     age = redshift / (1 + redshift)
     log_m1, norm, beta, gamma = (now + change * age for now, change in _MOSTER)
-    # Both power laws lie above the relation, which is concave: from the lighter of the two
+    # Both power laws lie above the relation, which is concave: from the heavier of the two
     # halos Newton's method goes up to it without a turn.
     ratio = wanted - log_m1 - jnp.log10(2 * norm)
     begin = log_m1 + jnp.maximum(ratio / (1 + beta), ratio / (1 - gamma))
