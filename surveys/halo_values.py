@@ -126,7 +126,7 @@ def tables_for(settings: SightlineSettings, how: How, cosmology: FLRW) -> Tables
 def evaluated(how: How, gas: Gas, tables: Tables, draws: Own) -> Floats:
     """Dispersion measures to each edge, log mass, impact parameter and radius.
 
-    Computed in float32: dispersion measures are good to 1e-5 of that through the centre.
+    Computed in float32: dispersion measures are good to 2e-5 of that through the centre.
 
     Returns
     -------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import jax
 import numpy as np
@@ -12,6 +12,7 @@ from astropy import constants
 from astropy.cosmology import FLRW
 from numpy.typing import NDArray
 
+from cosmo.background import cosmology_named
 from cosmo.baryons import diffuse_fraction
 from cosmo.halos import Halo, mean_density, radius_kpc
 from cosmo.mass_function import MassFunction
@@ -78,14 +79,8 @@ class HaloStatistics:
 
     def _collapsed(self, z: Floats) -> Floats:
         """Fraction of all matter in halos that have hot gas."""
-        grid, table = self._collapsed_table
-        return np.interp(z, grid, table)
-
-    @cached_property
-    def _collapsed_table(self) -> tuple[Floats, Floats]:
-        grid = np.linspace(0.0, self.settings.frb.z, _N_COLLAPSED)
-        least = self.settings.unseen.log_mass_min
-        return grid, np.array([self.function.collapsed(least, _HEAVIEST, z) for z in grid])
+        least, last = self.settings.unseen.log_mass_min, self.settings.frb.z
+        return np.interp(z, *_collapsed(self.settings.cosmology, least, last))
 
     def _gas_share(self, r_max: float) -> float:
         """Hot gas of a halo to its edge, over the baryons of its mass."""
@@ -163,3 +158,11 @@ class HaloStatistics:
         tables = tables_for(self.settings, how, self.cosmology)
         found = evaluated(how, gas_of(gas, self.cosmology), tables, draws)
         return found[: len(r_max)] / (1 + z)
+
+
+@lru_cache(maxsize=64)
+def _collapsed(cosmology: str, least: float, last: float) -> tuple[Floats, Floats]:
+    """Redshifts, and the fraction of all matter in halos of a log mass and more."""
+    function = MassFunction(cosmology_named(cosmology))
+    grid = np.linspace(0.0, last, _N_COLLAPSED)
+    return grid, np.array([function.collapsed(least, _HEAVIEST, z) for z in grid])
