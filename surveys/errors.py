@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Mapping
 
 
 class InputError(ValueError):
@@ -50,3 +51,21 @@ class SettingProblem(ValueError):
     def __init__(self, field: str, problem: str, remedy: str) -> None:
         self.field, self.problem, self.remedy = field, problem, remedy
         super().__init__(f"{field}: {problem}; {remedy}")
+
+
+def check_ranges(settings: object, ranges: Mapping[str, tuple[float, float]]) -> None:
+    """Raise SettingProblem for the first value that is outside its range; None is none.
+
+    A range that begins at the least positive number is of all that is above 0.
+    """
+    for name, (least, most) in ranges.items():
+        value = getattr(settings, name)
+        if value is None or least <= value <= most:
+            continue
+        if least == math.ulp(0.0):
+            remedy = "give a number above 0"
+        else:
+            remedy = (
+                f"give {least:g} or more" if most == math.inf else f"give {least:g} to {most:g}"
+            )
+        raise SettingProblem(name, f"is {value}", remedy)

@@ -6,38 +6,29 @@ concentrations, is drawn once and holds for all; what is a halo's own is drawn f
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from astropy.cosmology import FLRW
-from jax import Array
 from numpy.typing import NDArray
 
-from cosmo.background import baryon_fraction
 from cosmo.concentration import RELATIONS
-from cosmo.halos import Halo, mean_density, nfw_mass, radius_kpc, rescale, within
-from cosmo.profiles import Gas, dm_rest
-from cosmo.stellar import SCATTER_DEX, log_halo_mass
+from cosmo.stellar import SCATTER_DEX
+from surveys.gas_settings import GasSettings
 from surveys.halo_catalog import Floats, HaloCatalog
-from surveys.sightline_settings import GasSettings, SightlineSettings
+from surveys.halo_values import PIECE, How, Own, Tables, evaluated, gas_of, tables_for
+from surveys.sightline_settings import SightlineSettings
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 STELLAR_DEFINITION = "200c"
 """Of the halo masses that stellar masses are turned into."""
-
-_BLOCK = 1024
-"""Halos and draws at a time: what is made of them stays in the cache of a core."""
-
-_PIECE = 1 << 17
-"""And in one call."""
-
-_N_REDSHIFTS = 1025
-_ROUNDS = 3
 
 
 class Shared(NamedTuple):
@@ -62,29 +53,6 @@ class Shared(NamedTuple):
         return cls(f_hot, mass * rng.standard_normal(n), concentration * rng.standard_normal(n))
 
 
-class Tables(NamedTuple):
-    """Against redshift: densities (Msun kpc^-3) of three mass definitions, and distance."""
-
-    z: Floats
-    catalog: Floats
-    relation: Floats
-    gas: Floats
-    kpc_per_rad: Floats
-
-
-class Own(NamedTuple):
-    """Draws of some halos, all (halo, draw); offsets are of the centre."""
-
-    log_mass: Any
-    z: Any
-    concentration: Any
-    east_kpc: Any
-    north_kpc: Any
-    separation: Any
-    f_hot: Any
-    dex: Any
-
-
 @dataclass(frozen=True)
 class DrawnHalos:
     """Draws of some rows of a catalog.
@@ -94,12 +62,15 @@ class DrawnHalos:
     rows : (h,) int
     dm_rest : (r_max, h, n)
         pc cm^-3; 0 where the sightline does not cross the gas, or the halo is behind the burst.
+    crossed : (r_max, h)
+        Share of the draws in which it does, and is before the burst.
     z, log_mass, impact_kpc, radius_kpc : (h, n)
         Masses and radii are those of the mass definition of the gas.
     """
 
     rows: NDArray[np.int64]
     dm_rest: Floats
+    crossed: Floats
     z: Floats
     log_mass: Floats
     impact_kpc: Floats
@@ -130,51 +101,87 @@ def draw_halos(
     Yields
     ------
     DrawnHalos
-        Random numbers of a row are its own: they do not depend on the other rows.
+        Random numbers of a row are its own: they depend on its place and redshift, and not
+        on the other rows.
     """
-    n = len(shared.f_hot)
-    definition = np.where(
-        catalog.mass_definition != "", catalog.mass_definition, STELLAR_DEFINITION
-    )
+    jobs = _Jobs(catalog, separation_rad, settings, shared, cosmology)
+    yield from _ahead(jobs.draw, jobs.rows(r_max), max(1, 16 * PIECE // len(shared.f_hot)))
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """Halos that are drawn some at a time."""
+
+    catalog: HaloCatalog
+    separation_rad: Floats
+    settings: SightlineSettings
+    shared: Shared
+    cosmology: FLRW
+
+    def rows(self, r_max: tuple[float, ...]) -> Iterator[tuple[How, Tables, NDArray[np.int64]]]:
+        """Rows that go together."""
+        several = max(1, PIECE // len(self.shared.f_hot))
+        for how, rows in _alike(self.catalog, self.settings, r_max, self.cosmology):
+            tables = tables_for(self.settings, how, self.cosmology)
+            for first in range(0, len(rows), several):
+                yield how, tables, rows[first : first + several]
+
+    def draw(self, job: tuple[How, Tables, NDArray[np.int64]]) -> DrawnHalos:
+        how, tables, rows = job
+        settings, n_edges = self.settings, len(how.r_max)
+        draws = _draw(self.catalog.select(rows), self.separation_rad[rows], settings, self.shared)
+        found = evaluated(how, gas_of(settings.gas, self.cosmology), tables, draws)
+        dm, (mass, impact, radius) = found[:n_edges], found[n_edges:]
+        before = draws.z < settings.frb.z
+        dm[:, ~before] = 0.0
+        ends = np.multiply(how.r_max, 1 + (settings.gas.edge or 0.0))[:, None, None]
+        crossed = ((impact < ends * radius) & before).mean(axis=-1)
+        return DrawnHalos(rows, dm, crossed, draws.z, mass, impact, radius)
+
+
+def _ahead(work: Callable[[T], U], jobs: Iterable[T], most: int) -> Iterator[U]:
+    """Results in the order of the jobs, of which each core has one at a time."""
+    n = min(os.cpu_count() or 1, most)
+    with ThreadPoolExecutor(n) as pool:
+        waiting: deque[Future[U]] = deque()
+        for job in jobs:
+            waiting.append(pool.submit(work, job))
+            if len(waiting) > n:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def host_halo(
+    settings: SightlineSettings, shared: Shared, r_max: tuple[float, ...], cosmology: FLRW
+) -> Floats | None:
+    """Observed DM of the halo of the host from its middle to us, (r_max, n), by its stars."""
+    frb = settings.frb
+    if frb.log_mstar is None:
+        return None
+    error = dict.fromkeys(("log_mstar_err_lo", "log_mstar_err_hi"), frb.log_mstar_err)
+    place = {"ra_deg": [frb.ra], "dec_deg": [frb.dec], "z": [frb.z]}
+    host = HaloCatalog.of(**place, log_mstar=frb.log_mstar, **error)
+    draws = _draw(host, np.zeros(1), settings, shared)
+    (how, _), *_ = _alike(host, settings, r_max, cosmology)
+    tables = tables_for(settings, how, cosmology)
+    through = evaluated(how, gas_of(settings.gas, cosmology), tables, draws)[: len(r_max), 0]
+    return through / 2 / (1 + frb.z)
+
+
+def _alike(
+    catalog: HaloCatalog, settings: SightlineSettings, r_max: tuple[float, ...], cosmology: FLRW
+) -> Iterator[tuple[How, NDArray[np.int64]]]:
+    """Rows that are evaluated in one way, and in which."""
+    stars = ~np.isfinite(catalog.log_mass)
     own = np.isfinite(catalog.concentration)
-    several = max(1, _PIECE // n)
-    gas = gas_of(settings.gas, cosmology)
-    for name, given in sorted({(str(d), bool(o)) for d, o in zip(definition, own, strict=True)}):
-        rows = np.flatnonzero((definition == name) & (own == given))
-        tables = tables_for(settings, name, cosmology)
-        how = How(name, settings.gas.radius, settings.gas.concentration, given, r_max, cosmology.h)
-        for first in range(0, len(rows), several):
-            some = rows[first : first + several]
-            draws = _draw(catalog.select(some), some, separation_rad[some], settings, shared)
-            found = evaluated(how, gas, tables, draws)
-            behind = draws.z >= settings.frb.z
-            found[: len(r_max), behind] = 0.0
-            dm, (mass, impact, radius) = found[: len(r_max)], found[len(r_max) :]
-            yield DrawnHalos(some, dm, draws.z, mass, impact, radius)
-
-
-def gas_of(settings: GasSettings, cosmology: FLRW) -> Gas:
-    """The gas that settings describe, to the first of its edges."""
-    return Gas(
-        settings.shape(),
-        baryon_fraction(cosmology),
-        settings.f_hot,
-        settings.r_max,
-        settings.edge,
-        settings.renormalise,
-    )
-
-
-def tables_for(settings: SightlineSettings, definition: str, cosmology: FLRW) -> Tables:
-    """For halos whose masses are of a definition, to beyond the burst."""
-    z = np.linspace(0.0, 1.02 * settings.frb.z + 1e-3, _N_REDSHIFTS)
-    c = settings.gas.concentration
-    relation = RELATIONS[c].definition if isinstance(c, str) else settings.gas.radius
-    distance = cosmology.angular_diameter_distance(z).to_value("kpc")
-    catalog, fit, gas = (
-        mean_density(d, z, cosmology) for d in (definition, relation, settings.gas.radius)
-    )
-    return Tables(z, catalog, fit, gas, distance)
+    definition = np.where(stars, STELLAR_DEFINITION, catalog.mass_definition)
+    gas, kinds = settings.gas, list(zip(definition.tolist(), own, stars, strict=True))
+    for kind in sorted(set(kinds)):
+        name, has_own, of_stars = kind
+        rows = np.flatnonzero((definition == name) & (own == has_own) & (stars == of_stars))
+        rest = bool(has_own), r_max, cosmology.h, bool(of_stars)
+        yield How(name, gas.radius, gas.concentration, *rest), rows
 
 
 def concentration_scatter(gas: GasSettings) -> float:
@@ -186,36 +193,39 @@ def concentration_scatter(gas: GasSettings) -> float:
 
 
 def _draw(
-    catalog: HaloCatalog,
-    rows: NDArray[np.int64],
-    separation: Floats,
-    settings: SightlineSettings,
-    shared: Shared,
+    catalog: HaloCatalog, separation: Floats, settings: SightlineSettings, shared: Shared
 ) -> Own:
-    gas, n = settings.gas, len(shared.f_hot)
-    normal, uniform = np.empty((5, len(rows), n)), np.empty((len(rows), n))
-    for i, row in enumerate(rows.tolist()):
-        rng = np.random.default_rng([settings.mc.seed, 1, row])
+    n = len(shared.f_hot)
+    normal, uniform = np.empty((5, len(catalog), n)), np.empty((len(catalog), n))
+    for i, own in enumerate(_keys(catalog)):
+        rng = np.random.default_rng([settings.mc.seed, 1, *own])
         normal[:, i] = rng.standard_normal((5, n))
         uniform[i] = rng.random(n)
-    z = np.clip(_redshifts(catalog, normal[0], uniform), 1e-5, None)
-    log_mass = _log_masses(catalog, z, normal[1]) + shared.mass_dex
-    scatter = concentration_scatter(gas)
+    middle, low, high, _ = (column[:, None] for column in masses(catalog))
     centring = np.nan_to_num(catalog.centring_kpc)[:, None]
-    shape = log_mass.shape
     return Own(
-        log_mass,
-        z,
-        np.broadcast_to(catalog.concentration[:, None], shape),
-        centring * normal[3],
-        centring * normal[4],
-        np.broadcast_to(separation[:, None], shape),
-        np.broadcast_to(shared.f_hot, shape),
-        scatter * normal[2] + shared.concentration_dex,
+        log_mass=middle + np.where(normal[1] < 0, low, high) * normal[1],
+        z=np.clip(redshifts(catalog, normal[0], uniform), 1e-5, None),
+        concentration=catalog.concentration[:, None],
+        east_kpc=centring * normal[3],
+        north_kpc=centring * normal[4],
+        separation=separation[:, None],
+        f_hot=shared.f_hot,
+        dex=concentration_scatter(settings.gas) * normal[2] + shared.concentration_dex,
+        mass_dex=shared.mass_dex,
     )
 
 
-def _redshifts(catalog: HaloCatalog, normal: Floats, uniform: Floats) -> Floats:
+def _keys(catalog: HaloCatalog) -> list[list[int]]:
+    """What tells each halo from the others: the bits of where it is, and whether it is a halo."""
+    # Zero has two signs.
+    place = np.stack([catalog.ra_deg, catalog.dec_deg, catalog.z], axis=-1) + 0.0
+    bits = np.ascontiguousarray(place).view(np.uint64)
+    return np.column_stack([bits, catalog.has_halo.astype(np.uint64)]).tolist()
+
+
+def redshifts(catalog: HaloCatalog, normal: Floats, uniform: Floats) -> Floats:
+    """Redshifts (halo, draw) of standard normal draws, or of uniform ones where there is a P(z)."""
     z = catalog.z[:, None] + catalog.z_err[:, None] * normal
     if catalog.pz is not None and catalog.pz_z is not None:
         grid = catalog.pz_z
@@ -226,110 +236,16 @@ def _redshifts(catalog: HaloCatalog, normal: Floats, uniform: Floats) -> Floats:
     return z
 
 
-def _log_masses(catalog: HaloCatalog, z: Floats, normal: Floats) -> Floats:
-    """Halo masses, in the definition of the catalog, or that of the relation to stellar masses.
+def masses(catalog: HaloCatalog) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Log mass of each halo, its errors to both sides (dex), and whether it is of its stars.
 
-    Errors are two halves of Gaussians, of which each has half of the draws: the median and the
-    quantiles of one standard deviation are those that were given.
+    The scatter about the relation is in the errors of stellar masses. Errors are two halves of
+    Gaussians, of which each has half of the draws: the median and the quantiles of one standard
+    deviation are those that were given.
     """
-    given = np.isfinite(catalog.log_mass)
-    middle = np.where(given, catalog.log_mass, catalog.log_mstar)[:, None]
-    low = np.where(given, catalog.log_mass_err_lo, catalog.log_mstar_err_lo)[:, None]
-    high = np.where(given, catalog.log_mass_err_hi, catalog.log_mstar_err_hi)[:, None]
-    intrinsic = np.where(given, 0.0, SCATTER_DEX)[:, None]
-    low, high = np.hypot(low, intrinsic), np.hypot(high, intrinsic)
-    drawn = middle + np.where(normal < 0, low, high) * normal
-    stars = np.flatnonzero(~given)
-    if len(stars):
-        with jax.enable_x64(True):
-            drawn[stars] = np.asarray(log_halo_mass(drawn[stars], z[stars]))
-    return drawn
-
-
-class How(NamedTuple):
-    """What does not change from draw to draw, and is compiled for."""
-
-    definition: str
-    radius: str
-    concentration: float | str
-    own_concentration: bool
-    r_max: tuple[float, ...]
-    h: float
-
-
-def evaluated(how: How, gas: Gas, tables: Tables, draws: Own) -> Floats:
-    """Dispersion measures to each edge, log mass, impact parameter and radius.
-
-    Returns
-    -------
-    (k, halo, draw)
-        ``k`` is three more than there are edges.
-    """
-    shape = np.shape(draws.z)
-    n, flat = math.prod(shape), [np.ravel(a) for a in draws]
-    out = np.empty((len(how.r_max) + 3, n))
-    with jax.enable_x64(True):
-        # All pieces have one size, for which one program is compiled.
-        for first in range(0, n, _PIECE):
-            piece = Own(*(_filled(a[first : first + _PIECE]) for a in flat))
-            found = np.asarray(_pieces(how, gas, tables, piece))
-            out[:, first : first + _PIECE] = found[:, : n - first]
-    return out.reshape(-1, *shape)
-
-
-def _filled(values: Floats) -> Floats:
-    missing = _PIECE - len(values)
-    return np.concatenate([values, np.full(missing, values[0])]) if missing else values
-
-
-@partial(jax.jit, static_argnums=0)
-def _pieces(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
-    blocks = jax.tree.map(lambda a: a.reshape(-1, _BLOCK), draws)
-    found = jax.lax.map(partial(_block, how, gas, tables), blocks)
-    return jnp.moveaxis(found, 1, 0).reshape(found.shape[1], -1)
-
-
-def _block(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
-    def at(values: Floats) -> Array:
-        return jnp.interp(draws.z, tables.z, values)
-
-    halo = _halo(how, tables, draws)
-    along = draws.separation * at(tables.kpc_per_rad)
-    impact = jnp.hypot(along + draws.east_kpc, draws.north_kpc)
-    dm = [dm_rest(replace(gas, f_hot=draws.f_hot, r_max=edge), halo, impact) for edge in how.r_max]
-    return jnp.stack([*dm, jnp.log10(halo.mass), impact, jnp.asarray(halo.radius_kpc)])
-
-
-def _halo(how: How, tables: Tables, draws: Own) -> Halo:
-    """The halos within the radius of the gas.
-
-    Masses of another definition are turned into it with the concentration that a relation
-    gives, which itself depends on the mass: a few rounds settle both.
-    """
-    catalog, relation, gas = (
-        jnp.interp(draws.z, tables.z, v) for v in (tables.catalog, tables.relation, tables.gas)
-    )
-    mass, dex = 10.0**draws.log_mass, 10.0**draws.dex
-    if how.own_concentration:
-        halo = Halo(mass, radius_kpc(mass, catalog), draws.concentration * dex)
-        return _turned(halo, how.definition, catalog, how.radius, gas)
-    if not isinstance(how.concentration, str):
-        there = how.concentration * dex
-        inside = mass
-        if how.definition != how.radius:
-            here = rescale(there, catalog / gas)
-            inside = mass * nfw_mass(there) / nfw_mass(here)
-        return Halo(inside, radius_kpc(inside, gas), there)
-    fit = RELATIONS[how.concentration]
-    inside, there = mass, fit(mass, draws.z, how.h) * dex
-    if fit.definition != how.definition:
-        for _ in range(_ROUNDS):
-            here = rescale(there, catalog / relation)
-            inside = mass * nfw_mass(there) / nfw_mass(here)
-            there = fit(inside, draws.z, how.h) * dex
-    halo = Halo(inside, radius_kpc(inside, relation), there)
-    return _turned(halo, fit.definition, relation, how.radius, gas)
-
-
-def _turned(halo: Halo, have: str, density: Array, want: str, other: Array) -> Halo:
-    return halo if have == want else within(halo, density, other)
+    stars = ~np.isfinite(catalog.log_mass)
+    middle = np.where(stars, catalog.log_mstar, catalog.log_mass)
+    low = np.where(stars, catalog.log_mstar_err_lo, catalog.log_mass_err_lo)
+    high = np.where(stars, catalog.log_mstar_err_hi, catalog.log_mass_err_hi)
+    scatter = np.where(stars, SCATTER_DEX, 0.0)
+    return middle, np.hypot(low, scatter), np.hypot(high, scatter), stars

@@ -9,38 +9,25 @@ that of the host. All are *observed* unless they are said to be *rest*.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-import jax
 import numpy as np
 from astropy.coordinates import SkyCoord
-from astropy.cosmology import FLRW
-from astropy.table import Table
 
 from cosmo.background import cosmology_named
 from cosmo.cosmic_dm import CosmicDMDistribution
 from cosmo.dispersion import dm_igm, sample_dm_igm
-from cosmo.halos import Halo, mean_density, radius_kpc, within
-from cosmo.profiles import dm_from_inside
-from cosmo.stellar import SCATTER_DEX, log_halo_mass
+from surveys.crossing import crossing
 from surveys.electron_models import ism_from_model
 from surveys.errors import SettingProblem
-from surveys.halo_catalog import Floats, HaloCatalog, left_out, unit_vectors
-from surveys.halo_draws import STELLAR_DEFINITION, DrawnHalos, Shared, draw_halos, gas_of
+from surveys.halo_catalog import Floats, HaloCatalog
+from surveys.halo_draws import DrawnHalos, Shared, draw_halos, host_halo
 from surveys.milky_way import RELATIVE_ERROR, MilkyWayDM, ism_from_map, ism_from_table
 from surveys.sightline_settings import Frb, MilkyWaySettings, SightlineSettings
 from surveys.unseen import HaloStatistics
 
 PERCENTILES = 16.0, 50.0, 84.0
-_SIGMAS = 5.0
-"""Errors beyond which nothing is drawn."""
-
-_LARGEST_RATIO = 2.5
-"""Between radii of one halo in two mass definitions, at most."""
-
-_SAME_REDSHIFT = 0.003
-"""Nearer than that to its redshift, a halo may be the burst's own."""
-
 TERMS = ("mw_ism", "mw_halo", "igm", "halos", "halos_unseen", "host")
 """Of the budget, in order from us; the last is what the others leave."""
 
@@ -123,107 +110,43 @@ def budget(
     Returns
     -------
     Sightline
-        The same seed gives the same draws, whatever other edges or halos there are.
+        The same seed gives the same draws, whatever other edges or halos there are; only those
+        of halos in no catalog depend on the furthest edge.
     """
     edges = r_max or (settings.gas.r_max,)
     cosmology, frb, n = cosmology_named(settings.cosmology), settings.frb, settings.mc.n_draws
-    seed = settings.mc.seed
-    shared = Shared.draw(np.random.default_rng([seed, 0]), settings.gas, n)
+    shared = Shared.draw(np.random.default_rng([settings.mc.seed, 0]), settings.gas, n)
+    # A map or table that cannot be used is found before halos are drawn.
+    draws, over_mean = _smooth_terms(settings, ism)
     near, separation = crossing(catalog, settings, max(edges), cosmology)
     statistics = HaloStatistics(settings, cosmology)
-    rng = np.random.default_rng([seed, 2])
-    draws = {
-        "dm": frb.dm + frb.dm_err * rng.standard_normal(n),
-        "mw_ism": (ism or milky_way_ism(settings.milky_way, frb)).sample(rng, n),
-        "mw_halo": MilkyWayDM(settings.milky_way.halo, settings.milky_way.halo_err).sample(rng, n),
-    }
-    between = _igm_over_mean(settings, rng)
-    unseen = statistics.draw(np.random.default_rng([seed, 3]), shared, edges)
-    host_halo = _host_halo(settings, shared, edges, cosmology)
     seen = _Collected(len(near), len(edges), n)
-    for drawn in draw_halos(near, separation, settings, shared, edges, cosmology):
-        seen.add(drawn)
-        if tell is not None:
-            tell(seen.n, len(near))
+    # What is compiled for the host and the IGM is, while halos are drawn.
+    with ThreadPoolExecutor(1) as aside:
+        host = aside.submit(host_halo, settings, shared, edges, cosmology)
+        between = [aside.submit(statistics.share_between_halos, edge) for edge in edges]
+        for drawn in draw_halos(near, separation, settings, shared, edges, cosmology):
+            seen.add(drawn)
+            if tell is not None:
+                tell(seen.n, len(near))
+    unseen = statistics.draw(np.random.default_rng([settings.mc.seed, 3]), shared, edges)
     runs, said = [], []
     for i, edge in enumerate(edges):
-        share, note = statistics.share_between_halos(edge)
+        share, note = between[i].result()
         said.append(note)
         terms = draws | {
-            "igm": float(dm_igm(frb.z, share, cosmology)) * between,
+            "igm": float(dm_igm(frb.z, share, cosmology)) * over_mean,
             "halos": seen.total[i],
             "halos_unseen": unseen[i],
         }
         terms["host"] = terms["dm"] - sum(terms[name] for name in TERMS[:-1])
-        own = None if host_halo is None else host_halo[i]
+        own = host.result()
+        own = None if own is None else own[i]
         runs.append(Run(edge, terms, own, seen.rest[i], seen.observed[i], seen.crossed[i]))
     medians = seen.log_mass, seen.impact_kpc, seen.radius_kpc
     return Sightline(
         settings, near, separation, *medians, shared, tuple(runs), (*near.notes, *said)
     )
-
-
-def crossing(
-    catalog: HaloCatalog, settings: SightlineSettings, r_max: float, cosmology: FLRW
-) -> tuple[HaloCatalog, Floats]:
-    """The halos before a burst whose gas may reach its sightline, and their separations (rad).
-
-    Errors of five standard deviations are allowed for. What is left out is counted in the notes.
-    """
-    frb = settings.frb
-    here = unit_vectors(frb.ra, frb.dec)
-    away = unit_vectors(catalog.ra_deg, catalog.dec_deg) - here
-    separation = 2 * np.arcsin(np.minimum(np.linalg.norm(away, axis=1) / 2, 1.0))
-    nearest = catalog.z - _SIGMAS * catalog.z_err
-    if catalog.pz is not None and catalog.pz_z is not None:
-        has = catalog.pz.any(axis=1)
-        nearest = np.where(has, catalog.pz_z[np.argmax(catalog.pz > 0, axis=1)], nearest)
-    before = nearest < frb.z
-    massive = catalog.has_mass & ~_richness_alone(catalog)
-    rows = np.flatnonzero(before & massive)
-    some = catalog.select(rows)
-    z = np.clip(nearest[rows], 1e-5, None)
-    # Distance first grows with redshift, and falls from 1.6 on: the closest of both ends.
-    far = np.minimum(some.z + _SIGMAS * some.z_err, frb.z)
-    grid = np.linspace(0, max(frb.z, 1e-4), 257)
-    table = cosmology.angular_diameter_distance(grid).to_value("kpc")
-    distance = np.minimum(np.interp(z, grid, table), np.interp(far, grid, table))
-    heaviest = _log_mass_at_most(some, far) + _SIGMAS * settings.gas.mass_err_dex
-    radius = _radius(heaviest, z, settings, cosmology)
-    reach = r_max * (1 + (settings.gas.edge or 0.0)) * _LARGEST_RATIO * radius
-    reach += 2 * _SIGMAS * np.nan_to_num(some.centring_kpc)
-    close = separation[rows] * distance < reach
-    notes = [
-        left_out(int((~before).sum()), f"at z of {frb.z:g} or more, not before the burst"),
-        left_out(int((before & ~massive).sum()), "a richness alone, without a relation to mass"),
-        left_out(int((~close).sum()), "too far from the sightline for their gas to be crossed"),
-    ]
-    notes = [note for note in notes if not note.startswith("0 ")]
-    own = int((np.abs(some.z[close] - frb.z) < _SAME_REDSHIFT).sum())
-    if own:
-        notes.append(f"{own} of the halos may be the burst's own group: within 0.003 of its z")
-    return some.select(close).noted(*notes), separation[rows][close]
-
-
-def _richness_alone(catalog: HaloCatalog) -> np.ndarray:
-    return ~np.isfinite(catalog.log_mass) & ~np.isfinite(catalog.log_mstar)
-
-
-def _log_mass_at_most(catalog: HaloCatalog, z: Floats) -> Floats:
-    heavy = catalog.log_mass + _SIGMAS * catalog.log_mass_err_hi
-    stars = ~np.isfinite(catalog.log_mass)
-    if stars.any():
-        spread = np.hypot(catalog.log_mstar_err_hi[stars], SCATTER_DEX)
-        with jax.enable_x64(True):
-            most = log_halo_mass(catalog.log_mstar[stars] + _SIGMAS * spread, z[stars])
-            heavy[stars] = np.asarray(most)
-    return np.minimum(heavy, 16.5)
-
-
-def _radius(log_mass: Floats, z: Floats, settings: SightlineSettings, cosmology: FLRW) -> Floats:
-    grid = np.linspace(0, settings.frb.z, 257)
-    density = np.interp(z, grid, mean_density(settings.gas.radius, grid, cosmology))
-    return np.cbrt(3 * 10**log_mass / (4 * np.pi * density))
 
 
 def milky_way_ism(settings: MilkyWaySettings, frb: Frb) -> MilkyWayDM:
@@ -251,36 +174,20 @@ def milky_way_ism(settings: MilkyWaySettings, frb: Frb) -> MilkyWayDM:
     return MilkyWayDM(found.value, settings.ism_err, found.source)
 
 
-def _igm_over_mean(settings: SightlineSettings, rng: np.random.Generator) -> Floats:
-    """What of its mean the IGM has before each draw."""
-    n, igm = settings.mc.n_draws, settings.igm
+def _smooth_terms(
+    settings: SightlineSettings, ism: MilkyWayDM | None
+) -> tuple[dict[str, Floats], Floats]:
+    """Draws of the measured DM and of the Milky Way, and what of its mean the IGM has."""
+    frb, n, galaxy, igm = settings.frb, settings.mc.n_draws, settings.milky_way, settings.igm
+    rng = np.random.default_rng([settings.mc.seed, 2])
+    draws = {
+        "dm": frb.dm + frb.dm_err * rng.standard_normal(n),
+        "mw_ism": (ism or milky_way_ism(galaxy, frb)).sample(rng, n),
+        "mw_halo": MilkyWayDM(galaxy.halo, galaxy.halo_err).sample(rng, n),
+    }
     if igm.f_parameter is not None:
-        return np.ravel(CosmicDMDistribution(igm.f_parameter).sample(rng, settings.frb.z, n))
-    return sample_dm_igm(rng, 1.0, n, igm.scatter)
-
-
-def _host_halo(
-    settings: SightlineSettings, shared: Shared, edges: tuple[float, ...], cosmology: FLRW
-) -> Floats | None:
-    """Observed DM of the halo of the host from its middle to us, (r_max, n)."""
-    frb, gas = settings.frb, settings.gas
-    if frb.log_mstar is None:
-        return None
-    n = len(shared.f_hot)
-    rng = np.random.default_rng([settings.mc.seed, 4])
-    stars = frb.log_mstar + np.hypot(frb.log_mstar_err, SCATTER_DEX) * rng.standard_normal(n)
-    concentration = gas.concentration if not isinstance(gas.concentration, str) else 7.67
-    with jax.enable_x64(True):
-        mass = 10 ** (log_halo_mass(stars, frb.z) + shared.mass_dex)
-        density = mean_density(STELLAR_DEFINITION, frb.z, cosmology)
-        halo = Halo(mass, radius_kpc(mass, density), np.full(n, concentration))
-        halo = within(halo, density, mean_density(gas.radius, frb.z, cosmology))
-        own = gas_of(gas, cosmology)
-        found = []
-        for edge in edges:
-            filled = replace(own, f_hot=shared.f_hot, r_max=edge)
-            found.append(np.asarray(dm_from_inside(filled, halo, 0.0, 0.0)) / (1 + frb.z))
-    return np.stack(found)
+        return draws, np.ravel(CosmicDMDistribution(igm.f_parameter).sample(rng, frb.z, n))
+    return draws, sample_dm_igm(rng, 1.0, n, igm.scatter)
 
 
 class _Collected:
@@ -301,46 +208,10 @@ class _Collected:
         self.total += observed.sum(axis=1)
         for into, dm in ((self.rest, drawn.dm_rest), (self.observed, observed)):
             into[:, rows] = np.moveaxis(np.percentile(dm, PERCENTILES, axis=-1), 0, -1)
-        self.crossed[:, rows] = (drawn.dm_rest > 0).mean(axis=-1)
+        self.crossed[:, rows] = drawn.crossed
         for into, values in (
             (self.log_mass, drawn.log_mass),
             (self.impact_kpc, drawn.impact_kpc),
             (self.radius_kpc, drawn.radius_kpc),
         ):
             into[rows] = np.median(values, axis=-1)
-
-
-def halo_table(sightline: Sightline) -> Table:
-    """A row for each halo and edge, as ``halos.ecsv`` has it."""
-    catalog, tables = sightline.catalog, []
-    n = len(catalog)
-    for run in sightline.runs:
-        columns = {
-            "name": [name or f"row {i + 1}" for i, name in enumerate(catalog.name.tolist())],
-            "r_max": np.full(n, run.r_max),
-            "z": catalog.z,
-            "log_mass": sightline.log_mass,
-            "impact_kpc": sightline.impact_kpc,
-            "r_over_rvir": sightline.impact_kpc / sightline.radius_kpc,
-        }
-        for kind, found in (("rest", run.halos), ("obs", run.halos_observed)):
-            for p, values in zip(PERCENTILES, found.T, strict=True):
-                columns[f"dm_{kind}_p{p:.0f}"] = values
-        columns["p_intersect"] = run.crossed
-        tables.append(Table(columns))
-    joined = {k: np.concatenate([np.asarray(t[k]) for t in tables]) for k in tables[0].colnames}
-    return Table(joined)
-
-
-def budget_table(sightline: Sightline) -> Table:
-    """A row for each term and edge, observed, as ``budget.ecsv`` has it."""
-    rows = []
-    for run in sightline.runs:
-        terms = {"measured": run.draws["dm"], **{name: run.draws[name] for name in TERMS}}
-        if run.host_halo is not None:
-            terms["host_halo"] = run.host_halo
-            terms["host_rest_of_it"] = run.draws["host"] - run.host_halo
-        for name, draws in terms.items():
-            low, middle, high = np.percentile(draws, PERCENTILES)
-            rows.append((name, run.r_max, "observed", low, middle, high, float(draws.mean())))
-    return Table(rows=rows, names=["component", "r_max", "frame", "p16", "p50", "p84", "mean"])

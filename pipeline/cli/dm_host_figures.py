@@ -25,6 +25,7 @@ from pipeline.report.style import (
     nothing,
     tidy,
 )
+from surveys.sightline_tables import halo_names
 from surveys.sightlines import PERCENTILES, TERMS, Run, Sightline
 
 _NAMES = {
@@ -237,11 +238,11 @@ def _moves(sightline: Sightline, run: Run) -> list[tuple[str, float, float]]:
         if np.ptp(values) > 0:
             rows.append((label, *(_given(host, values, q) - middle for q in (0.16, 0.84))))
     spread = run.halos_observed[:, 2] - run.halos_observed[:, 0]
+    names = halo_names(sightline.catalog)
     for i in np.argsort(-spread)[:_MOST_HALOS]:
         low, centre, high = run.halos_observed[i]
         if high > low:
-            name = sightline.catalog.name[i] or f"row {i + 1}"
-            rows.append((f"halo {name}", centre - low, centre - high))
+            rows.append((f"halo {names[i]}", centre - low, centre - high))
     return rows
 
 

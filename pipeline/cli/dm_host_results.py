@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import h5py
 import numpy as np
@@ -19,7 +20,8 @@ from pipeline.report.style import to_png
 from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
-from surveys.sightlines import PERCENTILES, TERMS, Run, Sightline, budget_table, halo_table
+from surveys.sightline_tables import budget_table, halo_table
+from surveys.sightlines import PERCENTILES, TERMS, Run, Sightline
 
 FORMAT = "slowburst-dm/1"
 
@@ -58,7 +60,7 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
     for run in summary["runs"]:
         host, rest = run["dm_host_obs"], run["dm_host_rest"]
         yield (
-            f"r_max {run['r_max']:g}: {summary['n_halos']} halos have "
+            f"r_max {run['r_max']:g}: {run['n_halos_crossed']} halos have "
             f"{_with_errors(run['dm_halos_obs'])}; host {_with_errors(host)} observed, "
             f"{_with_errors(rest)} rest (pc/cc)"
         )
@@ -68,8 +70,10 @@ def _with_errors(p: Mapping[str, float]) -> str:
     return f"{p['p50']:.0f} +{p['p84'] - p['p50']:.0f} -{p['p50'] - p['p16']:.0f}"
 
 
-def _percentiles(draws: NDArray[np.floating]) -> dict[str, float]:
-    found = np.percentile(draws, PERCENTILES)
+def _percentiles(
+    draws: NDArray[np.floating], method: Literal["linear", "nearest"] = "linear"
+) -> dict[str, float]:
+    found = np.percentile(draws, PERCENTILES, method=method)
     return {f"p{p:.0f}": float(v) for p, v in zip(PERCENTILES, found, strict=True)}
 
 
@@ -93,6 +97,7 @@ def _of_run(sightline: Sightline, run: Run) -> dict[str, Any]:
     frb = sightline.settings.frb
     found: dict[str, Any] = {"r_max": run.r_max}
     found |= {name: _percentiles(draws) for name, draws in terms_of(run, frb.z).items()}
+    found["n_halos_crossed"] = int((run.crossed > 0).sum())
     found["share_of_draws_with_negative_host"] = float(np.mean(run.draws["host"] < 0))
     return found | _consistency(sightline, run)
 
@@ -114,7 +119,8 @@ def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
             rng = np.random.default_rng([sightline.settings.mc.seed, 5])
             tau = frb.tau_ms, frb.tau_err_ms
             draws = sample_fluctuation_parameter(rng, tau, dm, layer)
-            found[f"fluctuation_parameter_{name}"] = _percentiles(draws)
+            # It is infinite where the host has no DM: nothing can be interpolated.
+            found[f"fluctuation_parameter_{name}"] = _percentiles(draws, "nearest")
     if frb.halpha_flux is not None:
         brightness = mean_brightness(frb.halpha_flux, frb.halpha_radius_arcsec)
         halpha = host_dm_from_halpha(brightness, frb.z)
@@ -128,7 +134,9 @@ def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
 
 def _write_draws(path: Path, sightline: Sightline, summary: Mapping[str, Any]) -> None:
     """A group for each edge, a dataset for each term; what is shared beside them."""
-    with h5py.File(path, "w") as file:
+    # HDF5 cannot close a file on a full disk, and crashes when the program ends.
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         file.attrs["format"] = FORMAT
         for name in ("config", "versions", "catalogs"):
             file.attrs[name] = json.dumps(summary[name])
@@ -141,3 +149,4 @@ def _write_draws(path: Path, sightline: Sightline, summary: Mapping[str, Any]) -
             terms |= {f"dm_{name}": run.draws[name] for name in TERMS[:2]}
             for name, values in terms.items():
                 group.create_dataset(name, data=values.astype(np.float32), compression="lzf")
+    path.write_bytes(memory.getbuffer())
