@@ -87,9 +87,10 @@ def _budget_bar(axes: Axes, i: int, run: Run) -> float:
         if not run.draws[name].any():
             continue
         label = _NAMES[name] if i == 0 else None
-        # A host below zero is what the others have too much.
-        style = {"fill": False, "hatch": "///", "ec": _COLOURS[name]} if middle < 0 else {"lw": 0}
-        axes.barh(i, middle, left=left, height=0.55, color=_COLOURS[name], label=label, **style)
+        bar = axes.barh(i, middle, left=left, height=0.55, color=_COLOURS[name], label=label)
+        if middle < 0:
+            # A host below zero is what the others have too much.
+            bar[0].set(fill=False, hatch="///", ec=_COLOURS[name])
         left += middle
         where = i + (0.36 if k % 2 else 0.44)
         axes.plot([left - (middle - low), left + high - middle], [where] * 2, color=INK, lw=1.2)
