@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +14,7 @@ from astropy.cosmology import FLRW
 from jax import Array
 from numpy.typing import NDArray
 
-from cosmo.background import baryon_fraction
+from cosmo.background import baryon_fraction, cosmology_named
 from cosmo.concentration import RELATIONS
 from cosmo.halos import Halo, mean_density, nfw_mass, radius_kpc, rescale, within
 from cosmo.profiles import Gas, dm_rest
@@ -113,14 +113,20 @@ def gas_of(settings: GasSettings, cosmology: FLRW) -> Gas:
 
 def tables_for(settings: SightlineSettings, how: How, cosmology: FLRW) -> Tables:
     """For halos that are evaluated in a way, to beyond the burst."""
-    z = np.linspace(0.0, 1.02 * settings.frb.z + 1e-3, _N_REDSHIFTS)
+    z, distance = _distances(settings.cosmology, settings.frb.z)
     c = how.concentration
     relation = RELATIONS[c].definition if isinstance(c, str) else how.radius
-    distance = cosmology.angular_diameter_distance(z).to_value("kpc")
     catalog, fit, gas = (
         mean_density(d, z, cosmology) for d in (how.definition, relation, how.radius)
     )
     return Tables(z, catalog, fit, gas, distance)
+
+
+@lru_cache(maxsize=16)
+def _distances(cosmology: str, last: float) -> tuple[Floats, Floats]:
+    """Redshifts to beyond the last, and their angular diameter distances, kpc."""
+    z = np.linspace(0.0, 1.02 * last + 1e-3, _N_REDSHIFTS)
+    return z, cosmology_named(cosmology).angular_diameter_distance(z).to_value("kpc")
 
 
 def evaluated(how: How, gas: Gas, tables: Tables, draws: Own) -> Floats:

@@ -26,7 +26,7 @@ def dm_host(
         typer.Option("--r-max", help="Edge of the gas in radii; may be repeated. [of --frb]"),
     ] = None,
     draws: Annotated[
-        int | None, typer.Option("--draws", help="Draws of the budget. [of --frb]")
+        int | None, typer.Option("--draws", "--n-draws", help="Draws of the budget. [of --frb]")
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Of everything random. [of --frb]")

@@ -39,6 +39,8 @@ _NAMES = {
 _COLOURS = dict(zip(TERMS, ("#9db8cc", "#c9d8e3", BLUE, ACCENT, SOFT, "#5f7f4f"), strict=True))
 _UNIT = "pc cm⁻³, observed"
 _MOST_HALOS = 6
+_FEW = 8
+"""Halos with a circle for each edge on the map."""
 _NEAR = 0.01
 """Share of the draws on both sides of a quantile of an input."""
 
@@ -63,23 +65,12 @@ def budget_figure(sightline: Sightline) -> Figure:
     runs, frb = sightline.runs, sightline.settings.frb
     figure = new_figure(9, 1.5 + 0.95 * len(runs))
     axes = figure.subplots()
-    for i, run in enumerate(runs):
-        left = 0.0
-        for k, name in enumerate(TERMS):
-            low, middle, high = np.percentile(run.draws[name], PERCENTILES)
-            if not run.draws[name].any():
-                continue
-            axes.barh(i, middle, left=left, height=0.55, color=_COLOURS[name],
-                      label=_NAMES[name] if i == 0 else None)  # fmt: skip
-            left += middle
-            where = i + (0.36 if k % 2 else 0.44)
-            axes.plot([left - (middle - low), left + high - middle], [where] * 2, color=INK, lw=1.2)
-            axes.plot(left, where, "|", color=INK, ms=5)
+    end = max(frb.dm, *(_budget_bar(axes, i, run) for i, run in enumerate(runs)))
     axes.axvline(frb.dm, color=INK, lw=1, ls="--")
-    axes.text(frb.dm * 1.01, len(runs) - 0.42, "measured", size=8, color=INK, va="bottom")
+    axes.text(frb.dm + 0.01 * end, len(runs) - 0.42, "measured", size=8, color=INK, va="bottom")
     axes.set_yticks(range(len(runs)), [_title(run) for run in runs])
     axes.set(ylim=(-0.5, len(runs) - 0.3), xlabel=f"DM ({_UNIT}); lines: 68 % of each term")
-    axes.set_xlim(0, 1.12 * frb.dm)
+    axes.set_xlim(0, 1.1 * end)
     tidy(axes, f"{frb.name}: where its DM comes from", grid=True)
     axes.grid(False, axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="lower center", ncols=6, frameon=False,
@@ -88,17 +79,37 @@ def budget_figure(sightline: Sightline) -> Figure:
     return figure
 
 
+def _budget_bar(axes: Axes, i: int, run: Run) -> float:
+    """One run; the DM that it reaches to."""
+    left = end = 0.0
+    for k, name in enumerate(TERMS):
+        low, middle, high = np.percentile(run.draws[name], PERCENTILES)
+        if not run.draws[name].any():
+            continue
+        label = _NAMES[name] if i == 0 else None
+        bar = axes.barh(i, middle, left=left, height=0.55, color=_COLOURS[name], label=label)
+        if middle < 0:
+            # A host below zero is what the others have too much.
+            bar[0].set(fill=False, hatch="///", ec=_COLOURS[name])
+        left += middle
+        where = i + (0.36 if k % 2 else 0.44)
+        axes.plot([left - (middle - low), left + high - middle], [where] * 2, color=INK, lw=1.2)
+        axes.plot(left, where, "|", color=INK, ms=5)
+        end = max(end, left + high - middle)
+    return end
+
+
 def map_figure(sightline: Sightline) -> Figure:
     """Halos on the sky, each as wide as its gas."""
     figure = new_figure(6.4, 5.6)
     axes = figure.subplots()
     frb, catalog = sightline.settings.frb, sightline.catalog
-    tidy(axes, f"Halos before {frb.name}")
+    edge = max(run.r_max for run in sightline.runs)
+    tidy(axes, f"Halos before {frb.name}, to {edge:g} of their radii")
     axes.set(xlabel="offset in RA (arcmin, east is left)", ylabel="offset in Dec (arcmin)")
     if not len(catalog):
         nothing(axes, "no halo is crossed")
         return figure
-    edge = max(run.r_max for run in sightline.runs)
     cosmology = cosmology_named(sightline.settings.cosmology)
     arcmin_per_kpc = 60 * np.rad2deg(
         1 / cosmology.angular_diameter_distance(np.maximum(catalog.z, 1e-5)).to_value("kpc")
@@ -107,12 +118,16 @@ def map_figure(sightline: Sightline) -> Figure:
     east = (catalog.ra_deg - frb.ra + 180) % 360 - 180
     x, y = 60 * east * np.cos(np.deg2rad(frb.dec)), 60 * (catalog.dec_deg - frb.dec)
     colours, scale = _by_redshift(catalog.z, frb.z)
+    # Of many halos two circles each cannot be told apart.
+    factors = sorted({run.r_max for run in sightline.runs})
+    few = len(catalog) <= _FEW
     for i in np.argsort(-radius):
-        for factor in sorted({run.r_max for run in sightline.runs}):
-            style = "-" if factor < edge or len(sightline.runs) == 1 else ":"
-            place, size = (float(x[i]), float(y[i])), factor * float(radius[i])
-            axes.add_patch(Circle(place, size, fill=False, lw=1.2, ls=style, color=colours[i]))
-        axes.plot(x[i], y[i], "+", color=colours[i], ms=6)
+        place = float(x[i]), float(y[i])
+        for factor in factors if few else factors[-1:]:
+            style = "-" if factor == factors[0] or not few else ":"
+            axes.add_patch(Circle(place, factor * float(radius[i]), fill=False, ls=style,
+                                  lw=1.2 if few else 0.8, color=colours[i]))  # fmt: skip
+        axes.plot(*place, "+", color=colours[i], ms=6)
     axes.plot(0, 0, "*", color=ACCENT, ms=13, mec="white", mew=0.6, label=frb.name)
     reach = float(np.max(np.hypot(x, y) + edge * radius)) * 1.05
     axes.set(xlim=(reach, -reach), ylim=(-reach, reach), aspect="equal")
@@ -135,8 +150,11 @@ def cumulative_figure(sightline: Sightline) -> Figure:
     figure = new_figure(5.4 * len(runs), 4.2)
     panels = np.atleast_1d(figure.subplots(1, len(runs), sharey=True))
     cosmology = cosmology_named(sightline.settings.cosmology)
-    z = np.linspace(0, frb.z, 300)
+    at = np.clip(sightline.catalog.z, 0, frb.z)
+    # Just before each halo, and at it.
+    z = np.sort(np.concatenate([np.linspace(0, frb.z, 300), at, np.nextafter(at, 0)]))
     mean = mean_dm_cosmic(z, cosmology)
+    top = 0.0
     for axes, run in zip(panels, runs, strict=True):
         galaxy = run.draws["mw_ism"] + run.draws["mw_halo"]
         bands = [
@@ -145,9 +163,11 @@ def cumulative_figure(sightline: Sightline) -> Figure:
             * mean
             / mean[-1]
         ]
-        halos = sightline.catalog.z[:, None] <= z
         smooth = bands[0][1]
-        total = smooth + (run.halos_observed[:, 1:2] * halos).sum(axis=0)
+        each = run.halos_observed[:, 1]
+        # Medians do not add up: each halo has its share of the median of all.
+        share = np.median(run.draws["halos"]) / each.sum() if each.any() else 0.0
+        total = smooth + share * (each[:, None] * (at[:, None] <= z)).sum(axis=0)
         axes.fill_between(z, *bands[0][[0, 2]], color=BLUE, alpha=0.25, lw=0)
         axes.plot(z, smooth, color=BLUE, lw=1.4, label="Milky Way and IGM")
         axes.plot(z, total, color=ACCENT, lw=1.6, label="and halos")
@@ -155,11 +175,13 @@ def cumulative_figure(sightline: Sightline) -> Figure:
                   label="Milky Way and the cosmic mean")  # fmt: skip
         low, middle, high = np.percentile(run.draws["dm"] - run.draws["host"], PERCENTILES)
         axes.errorbar(frb.z, middle, [[middle - low], [high - middle]], color=ACCENT, fmt="o",
-                      ms=4, capsize=3)  # fmt: skip
+                      ms=4, capsize=3, label="all before the host, 68 %")  # fmt: skip
+        top = max(top, high, frb.dm)
         axes.plot([frb.z] * 2, [middle, frb.dm], color="#5f7f4f", lw=2, label="host")
         axes.plot(frb.z, frb.dm, "*", color=INK, ms=11, label="measured")
-        axes.set(xlabel="redshift", xlim=(0, frb.z * 1.06), ylim=(0, None))
+        axes.set(xlabel="redshift", xlim=(0, frb.z * 1.06))
         tidy(axes, _title(run), grid=True)
+    panels[0].set_ylim(0, 1.08 * top)
     panels[0].set_ylabel(f"DM to there ({_UNIT})")
     panels[0].legend(frameon=False, fontsize=8, loc="upper left")
     figure.tight_layout()
