@@ -198,7 +198,7 @@ def _draw(
         rng = np.random.default_rng([settings.mc.seed, 1, row])
         normal[:, i] = rng.standard_normal((5, n))
         uniform[i] = rng.random(n)
-    z = np.clip(_redshifts(catalog, normal[0], uniform), 1e-5, None)
+    z = np.clip(redshifts(catalog, normal[0], uniform), 1e-5, None)
     log_mass = _log_masses(catalog, z, normal[1]) + shared.mass_dex
     scatter = concentration_scatter(gas)
     centring = np.nan_to_num(catalog.centring_kpc)[:, None]
@@ -215,7 +215,8 @@ def _draw(
     )
 
 
-def _redshifts(catalog: HaloCatalog, normal: Floats, uniform: Floats) -> Floats:
+def redshifts(catalog: HaloCatalog, normal: Floats, uniform: Floats) -> Floats:
+    """Redshifts (halo, draw) of standard normal draws, or of uniform ones where there is a P(z)."""
     z = catalog.z[:, None] + catalog.z_err[:, None] * normal
     if catalog.pz is not None and catalog.pz_z is not None:
         grid = catalog.pz_z
@@ -232,18 +233,26 @@ def _log_masses(catalog: HaloCatalog, z: Floats, normal: Floats) -> Floats:
     Errors are two halves of Gaussians, of which each has half of the draws: the median and the
     quantiles of one standard deviation are those that were given.
     """
-    given = np.isfinite(catalog.log_mass)
-    middle = np.where(given, catalog.log_mass, catalog.log_mstar)[:, None]
-    low = np.where(given, catalog.log_mass_err_lo, catalog.log_mstar_err_lo)[:, None]
-    high = np.where(given, catalog.log_mass_err_hi, catalog.log_mstar_err_hi)[:, None]
-    intrinsic = np.where(given, 0.0, SCATTER_DEX)[:, None]
-    low, high = np.hypot(low, intrinsic), np.hypot(high, intrinsic)
+    middle, low, high, of_stars = (column[:, None] for column in masses(catalog))
     drawn = middle + np.where(normal < 0, low, high) * normal
-    stars = np.flatnonzero(~given)
+    stars = np.flatnonzero(of_stars)
     if len(stars):
         with jax.enable_x64(True):
             drawn[stars] = np.asarray(log_halo_mass(drawn[stars], z[stars]))
     return drawn
+
+
+def masses(catalog: HaloCatalog) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """Log mass of each halo, its errors to both sides (dex), and whether it is of its stars.
+
+    The scatter about the relation is in the errors of stellar masses.
+    """
+    stars = ~np.isfinite(catalog.log_mass)
+    middle = np.where(stars, catalog.log_mstar, catalog.log_mass)
+    low = np.where(stars, catalog.log_mstar_err_lo, catalog.log_mass_err_lo)
+    high = np.where(stars, catalog.log_mstar_err_hi, catalog.log_mass_err_hi)
+    scatter = np.where(stars, SCATTER_DEX, 0.0)
+    return middle, np.hypot(low, scatter), np.hypot(high, scatter), stars
 
 
 class How(NamedTuple):
@@ -285,11 +294,13 @@ def _filled(values: Floats) -> Floats:
 @partial(jax.jit, static_argnums=0)
 def _pieces(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
     blocks = jax.tree.map(lambda a: a.reshape(-1, _BLOCK), draws)
-    found = jax.lax.map(partial(_block, how, gas, tables), blocks)
+    found = jax.lax.map(partial(halo_values, how, gas, tables), blocks)
     return jnp.moveaxis(found, 1, 0).reshape(found.shape[1], -1)
 
 
-def _block(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
+def halo_values(how: How, gas: Gas, tables: Tables, draws: Own) -> Array:
+    """What :func:`evaluated` gives, of arrays of one shape; may be differentiated."""
+
     def at(values: Floats) -> Array:
         return jnp.interp(draws.z, tables.z, values)
 
