@@ -6,8 +6,9 @@ numpyro comes with the extra ``hmc`` of this distribution.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from cosmo.lognormal import SMALLEST, log_terms
 from surveys.ensemble import Ensemble, Unknowns
+from surveys.ensemble_settings import Sampling, SightlineFiles
 from surveys.errors import InputError
 from surveys.halo_catalog import Floats
 
@@ -94,16 +96,22 @@ def sample(
     how = ensemble.settings.sampling
     progress = _Progress(how.n_chains * (how.n_warmup + how.n_draws), tell)
     begin, advance = _nuts(without_data, _whole(how.n_warmup), how.target_accept)
-    chains = []
+    chains, ensemble = [], _plain(ensemble)
     with jax.enable_x64(True):
         for chain in range(how.n_chains):
             seed = jax.random.fold_in(jax.random.PRNGKey(how.seed), chain)
             first, key, last = jax.random.split(seed, 3)
             state = begin(ensemble, _start(ensemble, first), key)
-            unknowns, *rest = _run(advance, state, ensemble, progress)
+            unknowns, *rest = _run(partial(advance, ensemble), state, how, progress)
             found = _evaluated(ensemble, unknowns, last)
             chains.append(jax.tree.map(lambda a: np.asarray(a)[: how.n_draws], (*found, *rest)))
     return Posterior(*jax.tree.map(lambda *parts: np.stack(parts), *chains))
+
+
+def _plain(ensemble: Ensemble) -> Ensemble:
+    """The ensemble without what would have the same program compiled again."""
+    settings = replace(ensemble.settings, sampling=Sampling(), sightlines=(SightlineFiles(Path()),))
+    return replace(ensemble, names=("",) * len(ensemble.names), settings=settings, notes=())
 
 
 @lru_cache(maxsize=8)
@@ -144,13 +152,13 @@ def _nuts(without_data: bool, n_warmup: int, target_accept: float) -> tuple[Any,
     return jax.jit(begin), jax.jit(advance)
 
 
-def _run(advance: Any, state: Any, ensemble: Ensemble, progress: _Progress) -> Any:
+def _run(advance: Any, state: Any, how: Sampling, progress: _Progress) -> Any:
     """One chain without its warm-up: unknowns, divergences, steps, acceptances."""
-    how, drawn = ensemble.settings.sampling, []
+    drawn = []
     n_warm = _whole(how.n_warmup) // _PIECE
     for i in range(n_warm + _whole(how.n_draws) // _PIECE):
         # Until it is done, or an interrupt and what is told of it would be late.
-        state, piece = jax.block_until_ready(advance(ensemble, state))
+        state, piece = jax.block_until_ready(advance(state))
         if i >= n_warm:
             drawn.append(jax.tree.map(np.asarray, piece))
         progress.add(_PIECE)

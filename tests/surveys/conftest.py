@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from surveys.ensemble import Ensemble, ensemble_of
 from surveys.ensemble_settings import EnsembleSettings, Sampling, SightlineFiles
@@ -79,3 +81,15 @@ def measured(rng, of: Ensemble, truth=None):
         + rng.normal(0, bursts.dm_err)
     )
     return replace(of, bursts=bursts._replace(dm=dm))
+
+
+@pytest.fixture(scope="session")
+def bursts() -> SimpleNamespace:
+    """Makers of synthetic bursts."""
+    return SimpleNamespace(
+        sightline=sightline,
+        settings=settings_for,
+        ensemble=ensemble,
+        measured=measured,
+        truth=TRUTH,
+    )
