@@ -165,7 +165,7 @@ class Ensemble:
         return Terms(
             milky_way,
             halos,
-            measured - milky_way - halos,
+            jnp.asarray(measured - milky_way - halos),
             Lognormal(igm, bursts.scatter),
             Lognormal(host, jnp.broadcast_to(named["host_width"], host.shape)),
         )
@@ -359,16 +359,18 @@ def _known(settings: Sequence[SightlineSettings], halos: Floats) -> Bursts:
     cosmology = cosmology_named(settings[0].cosmology)
     z = np.array([s.frb.z for s in settings])
     ism = [milky_way_ism(s.milky_way, s.frb) for s in settings]
+    galaxy = np.array([_halo(s) for s in settings])
     return Bursts(
-        z,
-        np.array([s.frb.dm for s in settings]),
-        np.array([s.frb.dm_err for s in settings]),
-        np.array([m.value for m in ism]),
-        np.array([m.error for m in ism]),
-        *np.array([_halo(s) for s in settings]).T,
-        np.asarray(mean_dm_cosmic(z, cosmology, f_d=1.0)),
-        np.array([s.igm.scatter for s in settings]),
-        halos,
+        z=z,
+        dm=np.array([s.frb.dm for s in settings]),
+        dm_err=np.array([s.frb.dm_err for s in settings]),
+        ism=np.array([m.value for m in ism]),
+        ism_err=np.array([m.error for m in ism]),
+        mw_halo=galaxy[:, 0],
+        mw_halo_err=galaxy[:, 1],
+        all_baryons=np.asarray(mean_dm_cosmic(z, cosmology, f_d=1.0)),
+        scatter=np.array([s.igm.scatter for s in settings]),
+        known_halos=halos,
     )
 
 

@@ -13,13 +13,15 @@ import typer
 def dm_sample(
     bursts: Annotated[Path, typer.Argument(help="TOML list of bursts and their catalogs.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
-    draws: Annotated[
-        int | None, typer.Option("--draws", help="Draws of each chain. [of the list]")
+    n_draws: Annotated[
+        int | None, typer.Option("--n-draws", help="Draws of each chain. [of the list]")
     ] = None,
-    warmup: Annotated[
-        int | None, typer.Option("--warmup", help="Steps before them. [of the list]")
+    n_warmup: Annotated[
+        int | None, typer.Option("--n-warmup", help="Steps before them. [of the list]")
     ] = None,
-    chains: Annotated[int | None, typer.Option("--chains", help="Chains. [of the list]")] = None,
+    n_chains: Annotated[
+        int | None, typer.Option("--n-chains", help="Chains. [of the list]")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Of everything random. [of the list]")
     ] = None,
@@ -43,7 +45,7 @@ def dm_sample(
     from surveys.errors import SettingProblem
 
     settings = load_config(bursts, EnsembleSettings)
-    given = {"n_draws": draws, "n_warmup": warmup, "n_chains": chains, "seed": seed}
+    given = {"n_draws": n_draws, "n_warmup": n_warmup, "n_chains": n_chains, "seed": seed}
     settings = replace(settings, sampling=with_options(settings.sampling, given))
     try:
         ensemble = ensemble_of(settings, _read(bursts, settings))

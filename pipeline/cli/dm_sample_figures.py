@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from pipeline.report.style import ACCENT, BLUE, INK, MUTED, SOFT, new_figure, tidy
 from surveys.ensemble import Ensemble
@@ -21,7 +22,10 @@ _LABELS = {
     "mass_dex": "masses\n(dex)",
     "concentration_dex": "concentrations\n(dex)",
 }
-_N_BINS = 36
+_N_BINS = 30
+_SMOOTH = 1.0
+"""Bins by which the contours are smoothed."""
+
 _MOST_NAMES = 60
 
 
@@ -50,7 +54,7 @@ def corner_figure(posterior: Posterior) -> Figure:
             else:
                 _two(axes, (flat[left], flat[below]), (edges[left], edges[below]))
             if j <= i:
-                _corner_axes(axes, left, below if j < i and j == 0 else "", i == n - 1)
+                _corner_axes(axes, (left, below), j == 0 < i, i == n - 1)
     figure.tight_layout(h_pad=0.4, w_pad=0.4)
     return figure
 
@@ -67,6 +71,7 @@ def _one(axes: Axes, draws: NDArray[np.floating], edges: NDArray[np.floating]) -
     inside = (edges[:-1] >= low) & (edges[1:] <= high)
     axes.stairs(np.where(inside, counts, 0), edges, color=BLUE, fill=True, alpha=0.2)
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None))
+    axes.set_yticks([])
     said = f"{middle:.3g} +{high - middle:.2g} −{middle - low:.2g}"
     tidy(axes)
     axes.set_title(said, fontsize=8, color=INK)
@@ -78,6 +83,7 @@ def _two(
     edges: tuple[NDArray[np.floating], NDArray[np.floating]],
 ) -> None:
     counts, _, _ = np.histogram2d(*draws, bins=edges)
+    counts = gaussian_filter(counts, _SMOOTH, mode="nearest")
     axes.pcolormesh(*edges, counts.T, cmap="Blues", rasterized=True)
     # Where 39 and 86 % of the draws are inside: one and two standard deviations of a plane.
     order = np.sort(counts.ravel())[::-1]
@@ -89,14 +95,16 @@ def _two(
     tidy(axes)
 
 
-def _corner_axes(axes: Axes, x: str, y: str, last: bool) -> None:
+def _corner_axes(axes: Axes, names: tuple[str, str], first: bool, last: bool) -> None:
+    x, y = names
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.yaxis.set_major_locator(MaxNLocator(3))
+    if x != y:
+        axes.yaxis.set_major_locator(MaxNLocator(3))
     if last:
         axes.set_xlabel(_LABELS.get(x, x))
     else:
         axes.set_xticklabels([])
-    if y:
+    if first:
         axes.set_ylabel(_LABELS.get(y, y))
     else:
         axes.set_yticklabels([])
