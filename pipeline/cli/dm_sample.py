@@ -39,7 +39,7 @@ def dm_sample(
     from pipeline.cli.progress import progress_bar
     from pipeline.cli.search import with_options
     from pipeline.config import input_error, load_config
-    from surveys.ensemble import ensemble_of
+    from surveys.ensemble_building import ensemble_of
     from surveys.ensemble_sampling import sample
     from surveys.ensemble_settings import EnsembleSettings
     from surveys.errors import SettingProblem

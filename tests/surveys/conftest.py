@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from surveys.ensemble import Ensemble, ensemble_of
+from surveys.ensemble import Ensemble
+from surveys.ensemble_building import ensemble_of
 from surveys.ensemble_settings import EnsembleSettings, Sampling, SightlineFiles
 from surveys.halo_catalog import HaloCatalog
 from surveys.sightline_settings import (

@@ -13,7 +13,8 @@ from scipy.stats import norm, truncnorm
 
 from cosmo.background import cosmology_named
 from cosmo.dispersion import dm_igm
-from surveys.ensemble import above_zero, ensemble_of
+from surveys.ensemble import above_zero
+from surveys.ensemble_building import ensemble_of
 from surveys.ensemble_settings import EnsembleSettings, Priors, Sampling, SightlineFiles
 from surveys.errors import SettingProblem
 from surveys.halo_catalog import HaloCatalog
