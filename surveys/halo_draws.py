@@ -121,7 +121,7 @@ class _Jobs:
     def rows(self, r_max: tuple[float, ...]) -> Iterator[tuple[How, Tables, NDArray[np.int64]]]:
         """Rows that go together."""
         several = max(1, PIECE // len(self.shared.f_hot))
-        for how, rows in _alike(self.catalog, self.settings, r_max, self.cosmology):
+        for how, rows in alike(self.catalog, self.settings, r_max, self.cosmology):
             tables = tables_for(self.settings, how, self.cosmology)
             for first in range(0, len(rows), several):
                 yield how, tables, rows[first : first + several]
@@ -163,13 +163,13 @@ def host_halo(
     place = {"ra_deg": [frb.ra], "dec_deg": [frb.dec], "z": [frb.z]}
     host = HaloCatalog.of(**place, log_mstar=frb.log_mstar, **error)
     draws = _draw(host, np.zeros(1), settings, shared)
-    (how, _), *_ = _alike(host, settings, r_max, cosmology)
+    (how, _), *_ = alike(host, settings, r_max, cosmology)
     tables = tables_for(settings, how, cosmology)
     through = evaluated(how, gas_of(settings.gas, cosmology), tables, draws)[: len(r_max), 0]
     return through / 2 / (1 + frb.z)
 
 
-def _alike(
+def alike(
     catalog: HaloCatalog, settings: SightlineSettings, r_max: tuple[float, ...], cosmology: FLRW
 ) -> Iterator[tuple[How, NDArray[np.int64]]]:
     """Rows that are evaluated in one way, and in which."""

@@ -53,8 +53,8 @@ class Tables(NamedTuple):
         place = jnp.clip(z / self.z[1], 0, len(self.z) - 1)
         low = jnp.minimum(place.astype(int), len(self.z) - 2)
         share = place - low
-        found = (v[low] + share * (v[low + 1] - v[low]) for v in self[1:])
-        return Tables(z, *found)
+        values = (jnp.asarray(v) for v in self[1:])
+        return Tables(z, *(v[low] + share * (v[low + 1] - v[low]) for v in values))
 
 
 class Own(NamedTuple):
@@ -142,6 +142,7 @@ def evaluated(how: How, gas: Gas, tables: Tables, draws: Own) -> Floats:
     shape = np.shape(draws.z)
     n, flat = math.prod(shape), [np.broadcast_to(a, shape).reshape(-1) for a in draws]
     out = np.empty((len(how.r_max) + 3, n))
+    tables = Tables(*(np.asarray(v, np.float32) for v in tables))
     for first in range(0, n, PIECE):
         piece = Own(*(_filled(a[first : first + PIECE]) for a in flat))
         n_blocks = -(-min(n - first, PIECE) // _BLOCK)

@@ -55,7 +55,7 @@ def dm_host(
     edges = tuple(dict.fromkeys(r_max or [settings.gas.r_max]))
     for edge in edges:
         with_options(settings.gas, {"r_max": edge})
-    halos = _halos(catalog or [], columns or [], cosmology_named(settings.cosmology))
+    halos = halos_of(catalog or [], columns or [], cosmology_named(settings.cosmology))
     with progress_bar("drawing halos") as tell:
         sightline = budget(settings, halos, edges, tell=tell)
     summary = write_results(out, sightline, [str(p) for p in catalog or []])
@@ -67,7 +67,7 @@ def dm_host(
     typer.echo(f"results: {out}")
 
 
-def _halos(catalogs: list[Path], maps: list[Path], cosmology: Any) -> Any:
+def halos_of(catalogs: list[Path], maps: list[Path], cosmology: Any) -> Any:
     """All catalogs in one, without what is in it twice."""
     from pipeline.errors import InputError
     from surveys.catalog import concatenate, read_catalog, without_duplicates, without_members
