@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from surveys.catalog import read_catalog
-from surveys.groups import find_groups
-from surveys.halo_catalog import HaloCatalog, unit_vectors
-from surveys.linking import Linking
+from surveys.catalogs.halo_catalog import HaloCatalog, unit_vectors
+from surveys.catalogs.read import read_catalog
+from surveys.groups.find import find_groups
+from surveys.groups.linking import Linking
 
 N_CATALOG, N_GALAXIES, N_PAIRWISE = 1_000_000, 100_000, 4000
 

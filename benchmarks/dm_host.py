@@ -16,11 +16,11 @@ import numpy as np
 from astropy.table import Table
 
 from cosmo.background import cosmology_named
-from surveys.crossing import crossing
-from surveys.gas_settings import GasSettings
-from surveys.halo_catalog import HaloCatalog
-from surveys.halo_draws import Shared, draw_halos
-from surveys.sightline_settings import Frb, MilkyWaySettings, MonteCarlo, SightlineSettings
+from surveys.catalogs.halo_catalog import HaloCatalog
+from surveys.sightlines.crossing import crossing
+from surveys.sightlines.gas_settings import GasSettings
+from surveys.sightlines.halo_draws import Shared, draw_halos
+from surveys.sightlines.settings import Frb, MilkyWaySettings, MonteCarlo, SightlineSettings
 
 N_HALOS, N_DRAWS, N_GALAXIES = 100, 100_000, 1_000_000
 PEER_DRAWS_PER_S = 25, 45

@@ -18,7 +18,7 @@ from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
-from surveys.sightline_settings import SightlineSettings
+from surveys.sightlines.settings import SightlineSettings
 
 
 @pytest.fixture(scope="module")

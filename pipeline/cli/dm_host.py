@@ -46,8 +46,8 @@ def dm_host(
     from pipeline.cli.progress import progress_bar
     from pipeline.cli.search import with_options
     from pipeline.config import load_config
-    from surveys.sightline_settings import SightlineSettings
-    from surveys.sightlines import budget
+    from surveys.sightlines.budget import budget
+    from surveys.sightlines.settings import SightlineSettings
 
     settings = load_config(frb, SightlineSettings)
     mc = with_options(settings.mc, {"n_draws": draws, "seed": seed})
@@ -70,8 +70,8 @@ def dm_host(
 def halos_of(catalogs: list[Path], maps: list[Path], cosmology: Any) -> Any:
     """All catalogs in one, without what is in it twice."""
     from pipeline.errors import InputError
-    from surveys.catalog import concatenate, read_catalog, without_duplicates, without_members
-    from surveys.halo_catalog import HaloCatalog
+    from surveys.catalogs.halo_catalog import HaloCatalog
+    from surveys.catalogs.read import concatenate, read_catalog, without_duplicates, without_members
 
     if len(maps) not in (0, len(catalogs)):
         problem = f"is given {len(maps)} times for {len(catalogs)} catalogs"

@@ -25,8 +25,8 @@ from pipeline.report.style import (
     nothing,
     tidy,
 )
-from surveys.sightline_tables import halo_names
-from surveys.sightlines import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.budget import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.tables import halo_names
 
 _NAMES = {
     "mw_ism": "Milky Way, disc",

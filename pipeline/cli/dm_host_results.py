@@ -20,8 +20,8 @@ from pipeline.report.style import to_png
 from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
-from surveys.sightline_tables import budget_table, halo_table
-from surveys.sightlines import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.budget import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.tables import budget_table, halo_table
 
 FORMAT = "slowburst-dm/1"
 

@@ -39,9 +39,9 @@ def dm_sample(
     from pipeline.cli.progress import progress_bar
     from pipeline.cli.search import with_options
     from pipeline.config import input_error, load_config
-    from surveys.ensemble_building import ensemble_of
-    from surveys.ensemble_sampling import sample
-    from surveys.ensemble_settings import EnsembleSettings
+    from surveys.ensembles.building import ensemble_of
+    from surveys.ensembles.sampling import sample
+    from surveys.ensembles.settings import EnsembleSettings
     from surveys.errors import SettingProblem
 
     settings = load_config(bursts, EnsembleSettings)
@@ -67,7 +67,7 @@ def _read(path: Path, settings: Any) -> list[tuple[Any, Any]]:
     from cosmo.background import cosmology_named
     from pipeline.cli.dm_host import halos_of
     from pipeline.config import load_config
-    from surveys.sightline_settings import SightlineSettings
+    from surveys.sightlines.settings import SightlineSettings
 
     found = []
     for files in settings.sightlines:

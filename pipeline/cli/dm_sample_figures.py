@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from pipeline.report.style import ACCENT, BLUE, INK, MUTED, SOFT, new_figure, tidy
-from surveys.ensemble import Ensemble
-from surveys.ensemble_sampling import PERCENTILES, Posterior
+from surveys.ensembles.ensemble import Ensemble
+from surveys.ensembles.sampling import PERCENTILES, Posterior
 
 _LABELS = {
     "f_igm": "f_igm",

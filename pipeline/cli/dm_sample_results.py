@@ -16,8 +16,8 @@ from pipeline.report.style import to_png
 from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
-from surveys.ensemble import Ensemble
-from surveys.ensemble_sampling import Posterior, burst_table, notes_on, parameter_table
+from surveys.ensembles.ensemble import Ensemble
+from surveys.ensembles.sampling import Posterior, burst_table, notes_on, parameter_table
 
 FORMAT = "slowburst-dm-sample/1"
 

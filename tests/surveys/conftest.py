@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from surveys.gas_settings import GasSettings
-from surveys.halo_catalog import HaloCatalog
-from surveys.sightline_settings import (
+from surveys.catalogs.halo_catalog import HaloCatalog
+from surveys.sightlines.gas_settings import GasSettings
+from surveys.sightlines.settings import (
     Frb,
     IgmSettings,
     MilkyWaySettings,
