@@ -18,6 +18,7 @@ from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
+from surveys.ensembles.settings import Priors, Sampling
 from surveys.sightlines.settings import SightlineSettings
 
 
@@ -118,6 +119,17 @@ def test_settings_of_a_sightline(repository):
             else:
                 value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
                 assert value == default, key
+
+
+def test_settings_of_an_ensemble(repository):
+    page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
+    documented = dict(rows_of(page, "## Model"))
+    for settings in (Priors(), Sampling()):
+        for name, value in asdict(settings).items():
+            text = documented.pop(f"`{name}`")
+            value = list(value) if isinstance(value, tuple) else value
+            assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
+    assert all(name.startswith("key of") for name in documented)
 
 
 def test_settings_and_columns_of_periods(repository):
