@@ -91,8 +91,22 @@ def _build(table: Mapping[str, Any], cls: type[T], where: str, prefix: str) -> T
     values = {k: _convert(v, hints[k], where, prefix + k) for k, v in table.items()}
     try:
         return cls(**values)
-    except ConfigProblem as error:
-        raise InputError(where, prefix + error.field, error.problem, error.remedy) from error
+    except ValueError as error:
+        raise input_error(error, where, prefix) from error
+
+
+def input_error(error: ValueError, where: str, prefix: str = "", option: bool = False) -> Exception:
+    """What to raise for the problem of a field, with the place where the user wrote it.
+
+    Settings of packages that know nothing of this one have problems of their own, with the same
+    attributes. Any other error is given back. A field may be that of an option.
+    """
+    try:
+        field, problem, remedy = (getattr(error, a) for a in ("field", "problem", "remedy"))
+    except AttributeError:
+        return error
+    name = "--" + field.replace("_", "-") if option else prefix + field
+    return InputError(where, name, problem, remedy)
 
 
 def _convert(value: Any, hint: Any, where: str, key: str) -> Any:

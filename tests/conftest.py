@@ -77,3 +77,16 @@ def shared_data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Callable[[str], Path]:
+    """Find a file of reference values below ``../shared/reference``, or skip the test."""
+
+    def find(name: str) -> Path:
+        path = REPOSITORY.parent / "shared" / "reference" / name
+        if not path.exists():
+            pytest.skip(f"there is no {name} beside the repository (../shared/reference)")
+        return path
+
+    return find

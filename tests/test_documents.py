@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
 
 import pytest
@@ -18,6 +18,8 @@ from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
+from surveys.ensembles.settings import Priors, Sampling
+from surveys.sightlines.settings import SightlineSettings
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +87,49 @@ def test_families_of_scenes_are_all_described(repository):
     page = (repository / "docs" / "classifier.md").read_text(encoding="utf-8")
     names = [k for k, _ in rows_of(page, "## What it learned from")]
     assert {f.name for f in TRAINING + HELD_OUT} <= set(names)
+
+
+def test_settings_of_a_sightline(repository):
+    """Every key of every table, in its order of tables, and the defaults of those with one."""
+    page = (repository / "docs" / "dm-host.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {"": {}}
+    for first, defaults in rows_of(page, "## The file of the burst"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ")
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    assert set(documented.pop("")) == {"cosmology"}
+    # Described on the page of the profiles.
+    shapes = {"alpha", "y0", "core", "scale", "beta", "epsilon", "gamma", "slope", "table"}
+    for name, table in get_type_hints(SightlineSettings).items():
+        if not is_dataclass(table):
+            continue
+        own = {f.name: f for f in fields(table) if f.name not in shapes}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            default = own[key].default
+            if text == "needed":
+                assert default is MISSING, key
+            elif text == "none" and key.endswith(("_err", "_err_ms", "_radius_arcsec")):
+                # They mean nothing without the value that they go with.
+                assert default in (None, 0.0, 0.5), key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                assert value == default, key
+
+
+def test_settings_of_an_ensemble(repository):
+    page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
+    documented = dict(rows_of(page, "## Model"))
+    for settings in (Priors(), Sampling()):
+        for name, value in asdict(settings).items():
+            text = documented.pop(f"`{name}`")
+            value = list(value) if isinstance(value, tuple) else value
+            assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
+    assert all(name.startswith("key of") for name in documented)
 
 
 def test_settings_and_columns_of_periods(repository):

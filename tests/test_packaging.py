@@ -115,8 +115,8 @@ def test_cerberus_imports_with_jax_and_numpy_alone(repository):
 import importlib, pkgutil, sys
 
 BLOCKED = {
-    "astropy", "dask", "h5py", "healpy", "jinja2", "matplotlib", "pandas", "photutils",
-    "pipeline", "cosmo", "rich", "scipy", "sklearn", "surveys", "typer",
+    "astropy", "colossus", "dask", "h5py", "healpy", "jinja2", "matplotlib", "pandas",
+    "photutils", "pipeline", "cosmo", "rich", "scipy", "sklearn", "surveys", "typer",
 }
 
 class Absent:

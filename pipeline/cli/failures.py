@@ -16,6 +16,7 @@ from typer import Abort, TyperException
 from typer.core import TyperGroup
 
 from pipeline.errors import InputError, one_line
+from surveys.errors import InputError as SurveyError
 
 DEBUG = "--debug"
 # What typer returns for Ctrl-C pressed inside a command.
@@ -43,7 +44,7 @@ def run_guarded(group: TyperGroup, args: Sequence[str], program: str) -> int:
     args, debug = _without_debug(args)
     try:
         code = group.main(args or ["--help"], prog_name=program, standalone_mode=False)
-    except (InputError, TyperException, OSError, MemoryError, Abort) as error:
+    except (InputError, SurveyError, TyperException, OSError, MemoryError, Abort) as error:
         if debug:
             raise
         _say(program, describe(error))
@@ -57,7 +58,7 @@ def run_guarded(group: TyperGroup, args: Sequence[str], program: str) -> int:
 def describe(error: BaseException) -> str:
     """Say in one line what went wrong and, where it is known, what to do."""
     match error:
-        case InputError():
+        case InputError() | SurveyError():
             text = str(error)
         case TyperException():
             context = getattr(error, "ctx", None)
@@ -76,7 +77,7 @@ def exit_code(error: BaseException) -> int:
     """2 for what the user gave, 1 for what happened to the work."""
     if isinstance(error, InputError):
         return error.code
-    return 2 if isinstance(error, TyperException) else 1
+    return 2 if isinstance(error, SurveyError | TyperException) else 1
 
 
 def _describe_os_error(error: OSError) -> str:

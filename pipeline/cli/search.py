@@ -113,14 +113,12 @@ def _import(names: tuple[str, ...]) -> None:
 
 def with_options(settings: Any, given: dict[str, Any]) -> Any:
     """Settings with what was given on the command line."""
-    from pipeline.config import ConfigProblem
-    from pipeline.errors import InputError
+    from pipeline.config import input_error
 
     try:
         return replace(settings, **{k: v for k, v in given.items() if v is not None})
-    except ConfigProblem as error:
-        option = "--" + error.field.replace("_", "-")
-        raise InputError("command line", option, error.problem, error.remedy) from error
+    except ValueError as error:
+        raise input_error(error, "command line", option=True) from error
 
 
 def imaging_options(config: Path | None, given: dict[str, Any]) -> Any:

@@ -1,0 +1,152 @@
+"""Files of a budget of dispersion measures."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from cosmo.host import host_dm_from_halpha, mean_brightness
+from cosmo.scattering import ScatteringLayer, sample_fluctuation_parameter
+from pipeline.cli.dm_host_figures import figures
+from pipeline.report.style import to_png
+from pipeline.search import versions
+from pipeline.sinks.atomic import write_atomically, write_bytes
+from pipeline.sinks.files import write_summary, write_table
+from surveys.sightlines.budget import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.tables import budget_table, halo_table
+
+FORMAT = "slowburst-dm/1"
+
+
+def write_results(out: Path, sightline: Sightline, catalogs: Sequence[str]) -> dict[str, Any]:
+    """Write tables, draws, summary and figures; each file as a whole.
+
+    Returns
+    -------
+    dict
+        The contents of ``summary.json``.
+    """
+    settings = sightline.settings
+    summary = {
+        "frb": asdict(settings.frb),
+        "runs": [_of_run(sightline, run) for run in sightline.runs],
+        "n_halos": len(sightline.catalog),
+        "catalogs": list(catalogs),
+        "notes": list(sightline.notes),
+        "frame": "DMs end in _obs (as observed) or _rest (of the host), pc cm^-3",
+        "config": json.loads(json.dumps(asdict(settings), default=str)),
+        "versions": versions(),
+    }
+    write_table(out / "halos.ecsv", halo_table(sightline))
+    write_table(out / "budget.ecsv", budget_table(sightline))
+    write_atomically(out / "posterior.h5", lambda path: _write_draws(path, sightline, summary))
+    for name, figure in figures(sightline).items():
+        write_bytes(out / name, to_png(figure))
+    write_summary(out / "summary.json", summary)
+    return summary
+
+
+def said(summary: Mapping[str, Any]) -> Iterator[str]:
+    """What the command prints."""
+    yield from (f"note: {note}" for note in summary["notes"])
+    for run in summary["runs"]:
+        host, rest = run["dm_host_obs"], run["dm_host_rest"]
+        yield (
+            f"r_max {run['r_max']:g}: {run['n_halos_crossed']} halos have "
+            f"{_with_errors(run['dm_halos_obs'])}; host {_with_errors(host)} observed, "
+            f"{_with_errors(rest)} rest (pc/cc)"
+        )
+
+
+def _with_errors(p: Mapping[str, float]) -> str:
+    return f"{p['p50']:.0f} +{p['p84'] - p['p50']:.0f} -{p['p50'] - p['p16']:.0f}"
+
+
+def _percentiles(
+    draws: NDArray[np.floating], method: Literal["linear", "nearest"] = "linear"
+) -> dict[str, float]:
+    found = np.percentile(draws, PERCENTILES, method=method)
+    return {f"p{p:.0f}": float(v) for p, v in zip(PERCENTILES, found, strict=True)}
+
+
+def terms_of(run: Run, z: float) -> Mapping[str, NDArray[np.floating]]:
+    """The draws that a run is summed up by."""
+    draws = run.draws
+    terms = {
+        "dm_host_obs": draws["host"],
+        "dm_host_rest": draws["host"] * (1 + z),
+        "dm_halos_obs": draws["halos"],
+        "dm_halos_unseen_obs": draws["halos_unseen"],
+        "dm_igm_obs": draws["igm"],
+        "dm_mw": draws["mw_ism"] + draws["mw_halo"],
+    }
+    if run.host_halo is not None:
+        terms["dm_host_halo_obs"] = run.host_halo
+    return terms
+
+
+def _of_run(sightline: Sightline, run: Run) -> dict[str, Any]:
+    frb = sightline.settings.frb
+    found: dict[str, Any] = {"r_max": run.r_max}
+    found |= {name: _percentiles(draws) for name, draws in terms_of(run, frb.z).items()}
+    found["n_halos_crossed"] = int((run.crossed > 0).sum())
+    found["share_of_draws_with_negative_host"] = float(np.mean(run.draws["host"] < 0))
+    return found | _consistency(sightline, run)
+
+
+def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
+    """What the scattering and the Halpha of the host say."""
+    frb = sightline.settings.frb
+    found: dict[str, Any] = {}
+    if frb.tau_ms is not None and frb.nu_ghz is not None:
+        rest = run.draws["host"] * (1 + frb.z)
+        for name, layer, dm in (
+            ("with_1_plus_z", ScatteringLayer(frb.z, frb.nu_ghz), rest),
+            (
+                "without_1_plus_z",
+                ScatteringLayer(frb.z, frb.nu_ghz, convention="observer"),
+                run.draws["host"],
+            ),
+        ):
+            rng = np.random.default_rng([sightline.settings.mc.seed, 5])
+            tau = frb.tau_ms, frb.tau_err_ms
+            draws = sample_fluctuation_parameter(rng, tau, dm, layer)
+            # It is infinite where the host has no DM: nothing can be interpolated.
+            found[f"fluctuation_parameter_{name}"] = _percentiles(draws, "nearest")
+    if frb.halpha_flux is not None:
+        brightness = mean_brightness(frb.halpha_flux, frb.halpha_radius_arcsec)
+        halpha = host_dm_from_halpha(brightness, frb.z)
+        found["halpha"] = {
+            "em_pc_cm6": float(halpha.em),
+            "dm_host_rest": float(halpha.rest),
+            "dm_host_obs": float(halpha.observed),
+        }
+    return found
+
+
+def _write_draws(path: Path, sightline: Sightline, summary: Mapping[str, Any]) -> None:
+    """A group for each edge, a dataset for each term; what is shared beside them."""
+    # HDF5 cannot close a file on a full disk, and crashes when the program ends.
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        file.attrs["format"] = FORMAT
+        for name in ("config", "versions", "catalogs"):
+            file.attrs[name] = json.dumps(summary[name])
+        for name, values in sightline.shared._asdict().items():
+            file[f"shared/{name}"] = values
+        for run in sightline.runs:
+            group = file.create_group(f"r_max_{run.r_max:g}")
+            group.attrs["r_max"] = run.r_max
+            terms = {**terms_of(run, sightline.settings.frb.z), "dm": run.draws["dm"]}
+            terms |= {f"dm_{name}": run.draws[name] for name in TERMS[:2]}
+            for name, values in terms.items():
+                group.create_dataset(name, data=values.astype(np.float32), compression="lzf")
+    path.write_bytes(memory.getbuffer())

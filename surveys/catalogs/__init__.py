@@ -1,0 +1,1 @@
+"""Catalogs of galaxies, groups and clusters, as halos."""

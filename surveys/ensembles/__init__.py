@@ -1,0 +1,1 @@
+"""Many bursts in one likelihood."""

@@ -1,0 +1,1 @@
+"""What the Milky Way adds to a dispersion measure."""

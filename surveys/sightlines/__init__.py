@@ -1,0 +1,1 @@
+"""The halos before a burst, and the budget of its dispersion measure."""
