@@ -17,7 +17,7 @@ from surveys.ensembles.ensemble import SHAPE, Bursts, Ensemble
 from surveys.ensembles.halos import HaloGroup, halo_groups, mean_observed, only
 from surveys.ensembles.settings import EnsembleSettings, Priors
 from surveys.errors import SettingProblem
-from surveys.sightlines.budget import milky_way_ism
+from surveys.sightlines.budget import milky_way_halo, milky_way_ism
 from surveys.sightlines.crossing import crossing
 from surveys.sightlines.halo_values import gas_of
 from surveys.sightlines.settings import SightlineSettings
@@ -132,8 +132,9 @@ def _common(
     return [replace(s, gas=gas) for s in given]
 
 
-def _halo(settings: SightlineSettings) -> tuple[float, float]:
-    return settings.milky_way.halo, settings.milky_way.halo_err
+def _halo(settings: SightlineSettings) -> tuple[float | None, ...]:
+    galaxy = settings.milky_way
+    return galaxy.halo, galaxy.halo_err, galaxy.halo_log_mass
 
 
 def _check_shape(priors: Priors, name: str, profile: Any) -> None:
@@ -148,15 +149,15 @@ def _known(settings: Sequence[SightlineSettings], halos: Floats) -> Bursts:
     cosmology = cosmology_named(settings[0].cosmology)
     z = np.array([s.frb.z for s in settings])
     ism = [milky_way_ism(s.milky_way, s.frb) for s in settings]
-    galaxy = np.array([_halo(s) for s in settings])
+    galaxy = [milky_way_halo(s) for s in settings]
     return Bursts(
         z=z,
         dm=np.array([s.frb.dm for s in settings]),
         dm_err=np.array([s.frb.dm_err for s in settings]),
         ism=np.array([m.value for m in ism]),
         ism_err=np.array([m.error for m in ism]),
-        mw_halo=galaxy[:, 0],
-        mw_halo_err=galaxy[:, 1],
+        mw_halo=np.array([m.value for m in galaxy]),
+        mw_halo_err=np.array([m.error for m in galaxy]),
         all_baryons=np.asarray(mean_dm_cosmic(z, cosmology, f_d=1.0)),
         scatter=np.array([s.igm.scatter for s in settings]),
         known_halos=halos,

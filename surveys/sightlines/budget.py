@@ -21,9 +21,11 @@ from cosmo.dispersion import dm_igm, sample_dm_igm
 from surveys.catalogs.halo_catalog import Floats, HaloCatalog
 from surveys.errors import SettingProblem
 from surveys.milky_way.electron_models import ism_from_model
+from surveys.milky_way.halo import halo_from_profile
 from surveys.milky_way.terms import RELATIVE_ERROR, MilkyWayDM, ism_from_map, ism_from_table
 from surveys.sightlines.crossing import crossing
 from surveys.sightlines.halo_draws import DrawnHalos, Shared, draw_halos, host_halo
+from surveys.sightlines.halo_values import gas_of
 from surveys.sightlines.settings import Frb, MilkyWaySettings, SightlineSettings
 from surveys.sightlines.unseen import HaloStatistics
 
@@ -174,6 +176,17 @@ def milky_way_ism(settings: MilkyWaySettings, frb: Frb) -> MilkyWayDM:
     return MilkyWayDM(found.value, settings.ism_err, found.source)
 
 
+def milky_way_halo(settings: SightlineSettings) -> MilkyWayDM:
+    """The halo of the Milky Way before a burst: as given, or of the profile of all halos."""
+    galaxy, frb, gas = settings.milky_way, settings.frb, settings.gas
+    if galaxy.halo_log_mass is None:
+        return MilkyWayDM(galaxy.halo, galaxy.halo_err)
+    cosmology, position = cosmology_named(settings.cosmology), SkyCoord(frb.ra, frb.dec, unit="deg")
+    own = gas_of(gas, cosmology)
+    value = halo_from_profile(own, galaxy.halo_log_mass, position, cosmology, gas.radius)
+    return MilkyWayDM(value, galaxy.halo_err, f"halo of 10^{galaxy.halo_log_mass:g} Msun")
+
+
 def _smooth_terms(
     settings: SightlineSettings, ism: MilkyWayDM | None
 ) -> tuple[dict[str, Floats], Floats]:
@@ -183,7 +196,7 @@ def _smooth_terms(
     draws = {
         "dm": frb.dm + frb.dm_err * rng.standard_normal(n),
         "mw_ism": (ism or milky_way_ism(galaxy, frb)).sample(rng, n),
-        "mw_halo": MilkyWayDM(galaxy.halo, galaxy.halo_err).sample(rng, n),
+        "mw_halo": milky_way_halo(settings).sample(rng, n),
     }
     if igm.f_parameter is not None:
         return draws, np.ravel(CosmicDMDistribution(igm.f_parameter).sample(rng, frb.z, n))

@@ -97,6 +97,8 @@ class MilkyWaySettings:
     ism_model : str, optional
         Or ``NE2001`` or ``NE2025``, by the package mwprop.
     halo, halo_err : float
+    halo_log_mass : float, optional
+        Instead of ``halo``: the mass of the Galaxy's halo, filled with gas as ``[gas]`` says.
     """
 
     ism: float | None = None
@@ -106,9 +108,11 @@ class MilkyWaySettings:
     ism_model: str | None = None
     halo: float = 50.0
     halo_err: float = 25.0
+    halo_log_mass: float | None = None
 
     def __post_init__(self) -> None:
         check_ranges(self, dict.fromkeys(("ism", "ism_err", "halo", "halo_err"), (0.0, 10000.0)))
+        check_ranges(self, {"halo_log_mass": (11.0, 13.0)})
         given = (self.ism, self.ism_map, self.ism_table, self.ism_model)
         if sum(v is not None for v in given) != 1:
             remedy = "give one of ism, ism_map, ism_table and ism_model"
