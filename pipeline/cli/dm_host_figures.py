@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cosmo.background import cosmology_named
 from cosmo.dispersion import mean_dm_cosmic
+from pipeline.cli.dm_host_consistency import consistency_figure
 from pipeline.report.style import (
     ACCENT,
     BLUE,
@@ -47,12 +48,15 @@ _NEAR = 0.01
 
 def figures(sightline: Sightline) -> dict[str, Figure]:
     """Figures by the names of their files."""
+    consistency = consistency_figure(sightline)
+    more = {} if consistency is None else {"consistency.png": consistency}
     return {
         "budget.png": budget_figure(sightline),
         "sightline.png": map_figure(sightline),
         "cumulative.png": cumulative_figure(sightline),
         "posterior.png": posterior_figure(sightline),
         "errors.png": tornado_figure(sightline),
+        **more,
     }
 
 

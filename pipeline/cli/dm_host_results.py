@@ -7,20 +7,19 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from cosmo.host import host_dm_from_halpha, mean_brightness
-from cosmo.scattering import ScatteringLayer, sample_fluctuation_parameter
+from pipeline.cli.dm_host_consistency import consistency, percentiles
 from pipeline.cli.dm_host_figures import figures
 from pipeline.report.style import to_png
 from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
-from surveys.sightlines.budget import PERCENTILES, TERMS, Run, Sightline
+from surveys.sightlines.budget import TERMS, Run, Sightline
 from surveys.sightlines.tables import budget_table, halo_table
 
 FORMAT = "slowburst-dm/1"
@@ -70,13 +69,6 @@ def _with_errors(p: Mapping[str, float]) -> str:
     return f"{p['p50']:.0f} +{p['p84'] - p['p50']:.0f} -{p['p50'] - p['p16']:.0f}"
 
 
-def _percentiles(
-    draws: NDArray[np.floating], method: Literal["linear", "nearest"] = "linear"
-) -> dict[str, float]:
-    found = np.percentile(draws, PERCENTILES, method=method)
-    return {f"p{p:.0f}": float(v) for p, v in zip(PERCENTILES, found, strict=True)}
-
-
 def terms_of(run: Run, z: float) -> Mapping[str, NDArray[np.floating]]:
     """The draws that a run is summed up by."""
     draws = run.draws
@@ -96,40 +88,10 @@ def terms_of(run: Run, z: float) -> Mapping[str, NDArray[np.floating]]:
 def _of_run(sightline: Sightline, run: Run) -> dict[str, Any]:
     frb = sightline.settings.frb
     found: dict[str, Any] = {"r_max": run.r_max}
-    found |= {name: _percentiles(draws) for name, draws in terms_of(run, frb.z).items()}
+    found |= {name: percentiles(draws) for name, draws in terms_of(run, frb.z).items()}
     found["n_halos_crossed"] = int((run.crossed > 0).sum())
     found["share_of_draws_with_negative_host"] = float(np.mean(run.draws["host"] < 0))
-    return found | _consistency(sightline, run)
-
-
-def _consistency(sightline: Sightline, run: Run) -> dict[str, Any]:
-    """What the scattering and the Halpha of the host say."""
-    frb = sightline.settings.frb
-    found: dict[str, Any] = {}
-    if frb.tau_ms is not None and frb.nu_ghz is not None:
-        rest = run.draws["host"] * (1 + frb.z)
-        for name, layer, dm in (
-            ("with_1_plus_z", ScatteringLayer(frb.z, frb.nu_ghz), rest),
-            (
-                "without_1_plus_z",
-                ScatteringLayer(frb.z, frb.nu_ghz, convention="observer"),
-                run.draws["host"],
-            ),
-        ):
-            rng = np.random.default_rng([sightline.settings.mc.seed, 5])
-            tau = frb.tau_ms, frb.tau_err_ms
-            draws = sample_fluctuation_parameter(rng, tau, dm, layer)
-            # It is infinite where the host has no DM: nothing can be interpolated.
-            found[f"fluctuation_parameter_{name}"] = _percentiles(draws, "nearest")
-    if frb.halpha_flux is not None:
-        brightness = mean_brightness(frb.halpha_flux, frb.halpha_radius_arcsec)
-        halpha = host_dm_from_halpha(brightness, frb.z)
-        found["halpha"] = {
-            "em_pc_cm6": float(halpha.em),
-            "dm_host_rest": float(halpha.rest),
-            "dm_host_obs": float(halpha.observed),
-        }
-    return found
+    return found | consistency(sightline, run)
 
 
 def _write_draws(path: Path, sightline: Sightline, summary: Mapping[str, Any]) -> None:

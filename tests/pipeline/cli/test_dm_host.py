@@ -17,6 +17,7 @@ from pipeline.cli.failures import run_guarded
 FILES = (
     *("halos.ecsv", "budget.ecsv", "posterior.h5", "summary.json"),
     *("budget.png", "sightline.png", "cumulative.png", "posterior.png", "errors.png"),
+    "consistency.png",
 )
 HALO_COLUMNS = [
     *("name", "r_max", "z", "log_mass", "impact_kpc", "r_over_rvir"),
@@ -100,7 +101,14 @@ def test_the_example_writes_what_it_promises(repository, tmp_path, capsys):
             assert list(p) == ["p16", "p50", "p84"]
             assert p["p16"] <= p["p50"] <= p["p84"]
         assert found["dm_host_rest"]["p50"] == pytest.approx(1.241 * found["dm_host_obs"]["p50"])
-        assert found["fluctuation_parameter_with_1_plus_z"]["p50"] > 0
+        with_z, without = (
+            found[f"fluctuation_parameter_{w}_1_plus_z"]["p50"] for w in ("with", "without")
+        )
+        # (1 + z)^3 of the scattering time over (1 + z)^2 of the DM.
+        assert with_z / without == pytest.approx(1.241)
+        # tau nu^4 / (K DM^2) of 10.9 ms at 1.41 GHz: 4.85 for 430 pc/cc, without any 1 + z.
+        plain = 4.851 * (430 / found["dm_host_obs"]["p50"]) ** 2
+        assert without == pytest.approx(plain, rel=0.1)
     assert summary["config"]["mc"] == {"n_draws": 2000, "seed": 1}
     with h5py.File(out / "posterior.h5") as file:
         assert file.attrs["format"] == "slowburst-dm/1"
@@ -117,6 +125,18 @@ def test_the_example_writes_what_it_promises(repository, tmp_path, capsys):
         # Something is drawn: not one colour, and no large part of it is the only thing there is.
         assert pixels.std() > 5
         assert min(pixels.shape[:2]) > 200
+
+
+def test_halpha_of_the_host(repository, tmp_path):
+    """1e-16 erg/s/cm^2 within half an arcsecond at z = 0.241, as FRBs/FRB has it."""
+    example = repository / "examples" / "frb20190520b"
+    text = (example / "frb.toml").read_text().replace("tau_ms = ", "halpha_flux = 1e-16\ntau_ms = ")
+    (tmp_path / "frb.toml").write_text(text)
+    assert run("--frb", tmp_path / "frb.toml", "--out", tmp_path / "out", "--draws", 500) == 0
+    found = summary_of(tmp_path)["runs"][0]["halpha"]
+    assert found["dm_host_obs"] == pytest.approx(154.2143511, rel=1e-6)
+    assert found["dm_host_rest"] == pytest.approx(1.241 * found["dm_host_obs"])
+    assert _pixels(tmp_path / "out" / "consistency.png").std() > 5
 
 
 def _pixels(path) -> np.ndarray:
