@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline.errors import InputError
 from pipeline.readers.base import check_channels, check_mjd
-from pipeline.sinks.atomic import write_atomically
+from pipeline.sinks.hdf5 import write_hdf5
 from pipeline.visibilities.block import VisHeader
 
 FORMAT = "slowburst-gains/1"
@@ -160,21 +160,20 @@ def write_gains(path: Path, gains: Gains, attributes: Mapping[str, Any] | None =
         Further root attributes: text or numbers.
     """
 
-    def write(temporary: Path) -> None:
-        with h5py.File(temporary, "w") as file:
-            file["antenna"] = np.asarray(gains.antennas, np.int64)
-            file["freq_mhz"] = np.asarray(gains.freq_mhz, np.float64)
-            file["polarisation"] = list(gains.polarisations)
-            file["gain"] = np.asarray(gains.gain, np.complex64)
-            file["weight"] = np.asarray(gains.weight, np.float32)
-            file.attrs["format"] = FORMAT
-            for name in _ATTRIBUTES:
-                file.attrs[name] = getattr(gains, name)
-            file.attrs["slowburst_version"] = importlib.metadata.version("slowburst")
-            for name, value in (attributes or {}).items():
-                file.attrs[name] = value
+    def fill(file: h5py.File) -> None:
+        file["antenna"] = np.asarray(gains.antennas, np.int64)
+        file["freq_mhz"] = np.asarray(gains.freq_mhz, np.float64)
+        file["polarisation"] = list(gains.polarisations)
+        file["gain"] = np.asarray(gains.gain, np.complex64)
+        file["weight"] = np.asarray(gains.weight, np.float32)
+        file.attrs["format"] = FORMAT
+        for name in _ATTRIBUTES:
+            file.attrs[name] = getattr(gains, name)
+        file.attrs["slowburst_version"] = importlib.metadata.version("slowburst")
+        for name, value in (attributes or {}).items():
+            file.attrs[name] = value
 
-    write_atomically(path, write)
+    write_hdf5(path, fill)
 
 
 def read_gains(path: Path | str) -> Gains:

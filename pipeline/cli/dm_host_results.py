@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -17,8 +16,9 @@ from pipeline.cli.dm_host_consistency import consistency, percentiles
 from pipeline.cli.dm_host_figures import figures
 from pipeline.report.style import to_png
 from pipeline.search import versions
-from pipeline.sinks.atomic import write_atomically, write_bytes
+from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
+from pipeline.sinks.hdf5 import write_hdf5
 from surveys.sightlines.budget import TERMS, Run, Sightline
 from surveys.sightlines.tables import budget_table, halo_table
 
@@ -46,7 +46,7 @@ def write_results(out: Path, sightline: Sightline, catalogs: Sequence[str]) -> d
     }
     write_table(out / "halos.ecsv", halo_table(sightline))
     write_table(out / "budget.ecsv", budget_table(sightline))
-    write_atomically(out / "posterior.h5", lambda path: _write_draws(path, sightline, summary))
+    write_hdf5(out / "posterior.h5", lambda file: _write_draws(file, sightline, summary))
     for name, figure in figures(sightline).items():
         write_bytes(out / name, to_png(figure))
     write_summary(out / "summary.json", summary)
@@ -94,21 +94,17 @@ def _of_run(sightline: Sightline, run: Run) -> dict[str, Any]:
     return found | consistency(sightline, run)
 
 
-def _write_draws(path: Path, sightline: Sightline, summary: Mapping[str, Any]) -> None:
+def _write_draws(file: h5py.File, sightline: Sightline, summary: Mapping[str, Any]) -> None:
     """A group for each edge, a dataset for each term; what is shared beside them."""
-    # HDF5 cannot close a file on a full disk, and crashes when the program ends.
-    memory = io.BytesIO()
-    with h5py.File(memory, "w") as file:
-        file.attrs["format"] = FORMAT
-        for name in ("config", "versions", "catalogs"):
-            file.attrs[name] = json.dumps(summary[name])
-        for name, values in sightline.shared._asdict().items():
-            file[f"shared/{name}"] = values
-        for run in sightline.runs:
-            group = file.create_group(f"r_max_{run.r_max:g}")
-            group.attrs["r_max"] = run.r_max
-            terms = {**terms_of(run, sightline.settings.frb.z), "dm": run.draws["dm"]}
-            terms |= {f"dm_{name}": run.draws[name] for name in TERMS[:2]}
-            for name, values in terms.items():
-                group.create_dataset(name, data=values.astype(np.float32), compression="lzf")
-    path.write_bytes(memory.getbuffer())
+    file.attrs["format"] = FORMAT
+    for name in ("config", "versions", "catalogs"):
+        file.attrs[name] = json.dumps(summary[name])
+    for name, values in sightline.shared._asdict().items():
+        file[f"shared/{name}"] = values
+    for run in sightline.runs:
+        group = file.create_group(f"r_max_{run.r_max:g}")
+        group.attrs["r_max"] = run.r_max
+        terms = {**terms_of(run, sightline.settings.frb.z), "dm": run.draws["dm"]}
+        terms |= {f"dm_{name}": run.draws[name] for name in TERMS[:2]}
+        for name, values in terms.items():
+            group.create_dataset(name, data=values.astype(np.float32), compression="lzf")

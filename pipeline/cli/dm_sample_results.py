@@ -14,8 +14,9 @@ import numpy as np
 from pipeline.cli.dm_sample_figures import figures
 from pipeline.report.style import to_png
 from pipeline.search import versions
-from pipeline.sinks.atomic import write_atomically, write_bytes
+from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
+from pipeline.sinks.hdf5 import write_hdf5
 from surveys.ensembles.ensemble import Ensemble
 from surveys.ensembles.sampling import Posterior, burst_table, notes_on, parameter_table
 
@@ -48,9 +49,7 @@ def write_results(out: Path, ensemble: Ensemble, posterior: Posterior) -> dict[s
     }
     write_table(out / "parameters.ecsv", table)
     write_table(out / "bursts.ecsv", burst_table(ensemble, posterior))
-    write_atomically(
-        out / "posterior.h5", lambda path: _write_draws(path, ensemble, posterior, summary)
-    )
+    write_hdf5(out / "posterior.h5", lambda file: _write_draws(file, ensemble, posterior, summary))
     for name, figure in figures(ensemble, posterior).items():
         write_bytes(out / name, to_png(figure))
     write_summary(out / "summary.json", summary)
@@ -73,18 +72,15 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _write_draws(
-    path: Path, ensemble: Ensemble, posterior: Posterior, summary: Mapping[str, Any]
+    file: h5py.File, ensemble: Ensemble, posterior: Posterior, summary: Mapping[str, Any]
 ) -> None:
     """Datasets (chain, draw), and of the bursts (chain, draw, burst)."""
-    with h5py.File(path, "w") as file:
-        file.attrs["format"] = FORMAT
-        for name in ("config", "versions"):
-            file.attrs[name] = json.dumps(summary[name])
-        file["names"] = np.array(ensemble.names, dtype=h5py.string_dtype())
-        for group, terms in (("parameters", posterior.parameters), ("bursts", posterior.bursts)):
-            for name, draws in terms.items():
-                file.create_dataset(
-                    f"{group}/{name}", data=draws.astype(np.float32), compression="lzf"
-                )
-        file["diverging"] = posterior.diverging
-        file["n_steps"] = posterior.n_steps
+    file.attrs["format"] = FORMAT
+    for name in ("config", "versions"):
+        file.attrs[name] = json.dumps(summary[name])
+    file["names"] = np.array(ensemble.names, dtype=h5py.string_dtype())
+    for group, terms in (("parameters", posterior.parameters), ("bursts", posterior.bursts)):
+        for name, draws in terms.items():
+            file.create_dataset(f"{group}/{name}", data=draws.astype(np.float32), compression="lzf")
+    file["diverging"] = posterior.diverging
+    file["n_steps"] = posterior.n_steps

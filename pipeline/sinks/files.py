@@ -28,7 +28,8 @@ from pipeline.cutouts import Cutout
 from pipeline.errors import InputError
 from pipeline.readers.base import check_channels, check_tsamp
 from pipeline.readers.wcs import parse_wcs_text
-from pipeline.sinks.atomic import write_atomically, write_bytes, write_text
+from pipeline.sinks.atomic import write_bytes, write_text
+from pipeline.sinks.hdf5 import write_hdf5
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
@@ -68,7 +69,7 @@ def write_results(out_dir: Path | str, results: SearchResults) -> None:
     with contextlib.suppress(OSError):
         (out / REPORT_NAME).unlink()
     write_summary(out / SUMMARY_NAME, results.summary)
-    write_atomically(out / ARRAYS_NAME, lambda path: _write_arrays(path, results))
+    write_hdf5(out / ARRAYS_NAME, lambda file: _write_arrays(file, results))
 
 
 def rewrite_candidates(out_dir: Path, table: Table, summary: Mapping[str, Any]) -> None:
@@ -193,32 +194,28 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _write_arrays(path: Path, results: SearchResults) -> None:
-    # HDF5 cannot close a file on a full disk, and crashes when the program ends.
-    memory = io.BytesIO()
-    with h5py.File(memory, "w") as file:
-        file.attrs["format"] = FORMAT
-        for name, value in (("summary", results.summary), ("config", results.config)):
-            file[name] = json.dumps(_plain(value))
-        file["candidates"] = _table_text(results.candidates)
-        _write_header(file.create_group("recording"), results.header)
-        kept = thin_detections(results.detections)
-        group = file.create_group("detections")
-        group.attrs["n_found"] = len(results.detections)
-        for f in fields(kept):
-            group[f.name] = getattr(kept, f.name)
-        group = file.create_group("overview")
-        for f in fields(results.overview):
-            if f.name not in _BY_NAME:
-                group[f.name] = np.asarray(getattr(results.overview, f.name))
-        curves = group.create_group("efficiency", track_order=True)
-        for name, values in results.overview.efficiency.items():
-            curves[name] = np.asarray(values)
-        for name, history in results.overview.flagged.items():
-            _write_flags(group.create_group(f"flagged/{name}"), history)
-        for number, cutout in results.cutouts.items():
-            _write_cutout(file.create_group(f"cutouts/{number}"), cutout)
-    path.write_bytes(memory.getbuffer())
+def _write_arrays(file: h5py.File, results: SearchResults) -> None:
+    file.attrs["format"] = FORMAT
+    for name, value in (("summary", results.summary), ("config", results.config)):
+        file[name] = json.dumps(_plain(value))
+    file["candidates"] = _table_text(results.candidates)
+    _write_header(file.create_group("recording"), results.header)
+    kept = thin_detections(results.detections)
+    group = file.create_group("detections")
+    group.attrs["n_found"] = len(results.detections)
+    for f in fields(kept):
+        group[f.name] = getattr(kept, f.name)
+    group = file.create_group("overview")
+    for f in fields(results.overview):
+        if f.name not in _BY_NAME:
+            group[f.name] = np.asarray(getattr(results.overview, f.name))
+    curves = group.create_group("efficiency", track_order=True)
+    for name, values in results.overview.efficiency.items():
+        curves[name] = np.asarray(values)
+    for name, history in results.overview.flagged.items():
+        _write_flags(group.create_group(f"flagged/{name}"), history)
+    for number, cutout in results.cutouts.items():
+        _write_cutout(file.create_group(f"cutouts/{number}"), cutout)
 
 
 def _write_header(group: h5py.Group, header: StreamHeader) -> None:
