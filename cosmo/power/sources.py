@@ -2,7 +2,8 @@
 
 A source is a pytree that gives ``P(k, z)``, (n_z, n_k) in (Mpc/h)^3 at k in h/Mpc. Sources are the
 fit of Eisenstein & Hu (`eisenstein_hu`), a table (`tabulated`), the emulator emu-pk (`emulated`,
-extra ``emu``) and the Boltzmann code CAMB (`boltzmann`, extra ``camb``).
+extra ``emu``) and the Boltzmann code CAMB (`boltzmann`, extra ``camb``). `Halofit` makes a linear
+one nonlinear.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from cosmo.expansion import Background, growth
 from cosmo.parameters import Cosmology
 from cosmo.power.amplitude import sigma_of
 from cosmo.power.eisenstein_hu import EisensteinHu, eisenstein_hu
+from cosmo.power.halofit import Halofit
 from cosmo.power.tables import PowerTable, power_table
 
 __all__ = [
     "EisensteinHu",
+    "Halofit",
     "Power",
     "TabulatedPower",
     "boltzmann",
