@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
@@ -48,7 +50,10 @@ class BandWindows:
 
     def bin(self, cl: Any) -> Any:
         """Band powers (..., band) of spectra (..., ell) at every multipole."""
-        return cl @ self.weights.T.astype(cl.dtype)
+        weights = self.weights.T.astype(cl.dtype)
+        if isinstance(cl, jax.Array):
+            return jnp.matmul(cl, weights, precision=jax.lax.Precision.HIGHEST)
+        return cl @ weights
 
     def of_samples(self, ell: Any, power: float = 1.0) -> Array:
         """Matrix (band, sample) that makes band powers of spectra at sampled multipoles.

@@ -95,7 +95,7 @@ def number_of_modes(ell: ArrayLike, f_sky: ArrayLike = 1.0, multipoles: ArrayLik
     multipoles : (ell,)
         How many multipoles a sample stands for, see :func:`multipoles_per_sample`.
     """
-    return f_sky * (2 * jnp.asarray(ell) + 1) * jnp.asarray(multipoles)
+    return jnp.asarray(f_sky) * (2 * jnp.asarray(ell) + 1) * jnp.asarray(multipoles)
 
 
 def multipoles_per_sample(ell: Any) -> np.ndarray:
@@ -174,7 +174,9 @@ def band_covariance(total: ArrayLike, pairs: Pairs, modes: ArrayLike, weights: A
 
     # A pair at a time: every pair with every other at every multipole can be gigabytes.
     def row(pair: tuple[Array, Array]) -> Array:
-        return _products(total, *pair, a, b) @ shared.T
+        # Graphics processors multiply single-precision matrices with 10 bits unless told.
+        highest = jax.lax.Precision.HIGHEST
+        return jnp.matmul(_products(total, *pair, a, b), shared.T, precision=highest)
 
     rows = jax.lax.map(row, (jnp.asarray(a), jnp.asarray(b)))
     rows = rows.reshape(n_pairs, n_pairs, n_band, n_band).transpose(0, 2, 1, 3)

@@ -22,14 +22,15 @@ _AUTO = {
     "cmb_convergence": "cmb_convergence_cl",
     "cmb_temperature": "cmb_temperature_cl",
 }
+# First and second tracer are in the order of the name, which is that of likelihood codes.
 _CROSS = {
-    ("galaxy_density", "galaxy_shear"): "galaxy_shearDensity_cl_e",
+    ("galaxy_shear", "galaxy_density"): "galaxy_shearDensity_cl_e",
     ("galaxy_convergence", "galaxy_density"): "galaxy_convergenceDensity_cl",
-    ("galaxy_convergence", "galaxy_shear"): "galaxy_shearConvergence_cl_e",
+    ("galaxy_shear", "galaxy_convergence"): "galaxy_shearConvergence_cl_e",
     ("cmb_convergence", "galaxy_density"): "cmbGalaxy_convergenceDensity_cl",
     ("cmb_convergence", "galaxy_shear"): "cmbGalaxy_convergenceShear_cl_e",
     ("cmb_convergence", "galaxy_convergence"): "cmbGalaxy_convergence_cl",
-    ("cmb_convergence", "cmb_temperature"): "cmb_temperatureConvergence_cl",
+    ("cmb_temperature", "cmb_convergence"): "cmb_temperatureConvergence_cl",
     ("cmb_temperature", "galaxy_density"): "cmbGalaxy_temperatureDensity_cl",
     ("cmb_temperature", "galaxy_shear"): "cmbGalaxy_temperatureShear_cl_e",
     ("cmb_temperature", "galaxy_convergence"): "cmbGalaxy_temperatureConvergence_cl",
@@ -108,17 +109,20 @@ class SaccSpectra:
                 raise ValueError(f"windows {np.shape(self.windows[1])} are not {wanted}")
 
 
-def data_type(first: str, second: str) -> str:
-    """SACC's name of the spectra of two quantities.
+def data_type(first: str, second: str) -> tuple[str, bool]:
+    """SACC's name of the spectra of two quantities, and whether the name has the second one first.
 
     Pairs that SACC has no name of their own for get its plain names by spin: cl_00 or cl_0e.
     """
     if first == second and first in _AUTO:
-        return _AUTO[first]
-    low, high = sorted((first, second))
-    if (low, high) in _CROSS:
-        return _CROSS[low, high]
-    return "cl_0e" if _SHEAR in (first, second) else "cl_00"
+        return _AUTO[first], False
+    if (first, second) in _CROSS:
+        return _CROSS[first, second], False
+    if (second, first) in _CROSS:
+        return _CROSS[second, first], True
+    if _SHEAR in (first, second):
+        return "cl_0e", first == _SHEAR
+    return "cl_00", False
 
 
 def write_sacc(
@@ -134,7 +138,8 @@ def write_sacc(
     path : Path
     tracers : sequence of SaccTracer
     spectra : SaccSpectra
-        Each pair is written with its tracers in the order given, but for cl_0e: shear comes last.
+        Of a pair of different quantities, the tracer that the data type names first comes first
+        (the shear before the density, the CMB before galaxies, spin 0 before E in cl_0e).
     metadata : mapping, optional
         Numbers, truth values and words: versions, settings, seeds.
 
@@ -166,10 +171,9 @@ def _contents(
     for (i, j), values in zip(spectra.pairs, cl, strict=True):
         if not (0 <= i < len(names) and 0 <= j < len(names)):
             raise ValueError(f"pairs has {(i, j)}, and there are {len(names)} tracers")
-        kind = data_type(tracers[i].quantity, tracers[j].quantity)
-        if kind == "cl_0e" and tracers[i].quantity == _SHEAR:
-            i, j = j, i
-        contents.add_ell_cl(kind, names[i], names[j], ell, values, window=window)
+        kind, swapped = data_type(tracers[i].quantity, tracers[j].quantity)
+        first, second = (names[j], names[i]) if swapped else (names[i], names[j])
+        contents.add_ell_cl(kind, first, second, ell, values, window=window)
     if spectra.covariance is not None:
         covariance = np.asarray(spectra.covariance, dtype=np.float64)
         _check_finite(covariance, "covariance")
