@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from cosmo.ell_table import check_within
+
 Array = NDArray[np.float64]
 Weighting = Literal["uniform", "l(l+1)", "2l+1"]
 """Of the multipoles of a band: none is better; as for a mean of l (l + 1) C; by number of modes."""
@@ -136,9 +138,6 @@ def interpolation_matrix(ell: Any, wanted: Any, power: float = 1.0) -> Array:
     ell, wanted = np.asarray(ell, dtype=np.float64), np.asarray(wanted, dtype=np.float64)
     if ell.ndim != 1 or ell.size < 2 or not (np.diff(ell) > 0).all() or ell[0] < 0:
         raise ValueError("ell has to be 2 or more rising multipoles, 0 or above")
-    outside = ~((wanted >= ell[0]) & (wanted <= ell[-1]))
-    if outside.any():
-        reach = f"{ell[0]:g} to {ell[-1]:g}"
-        raise ValueError(f"wanted = {wanted[outside][0]:g} is outside the sampled ell ({reach})")
+    check_within(wanted, ell, "the samples")
     spline = CubicSpline(np.log(ell + 0.5), np.diag((ell + 0.5) ** power))
     return spline(np.log(wanted + 0.5)) / (wanted[:, None] + 0.5) ** power

@@ -21,6 +21,7 @@ import healpy
 import numpy as np
 from numpy.typing import NDArray
 
+from cosmo.ell_table import table_and_wanted
 from cosmo.quadrature import gauss_legendre
 
 Array = NDArray[np.float64]
@@ -52,16 +53,7 @@ def tabulated_beam(ell: Any, table_ell: Any, table: Any) -> Array:
     ValueError
         The table is not rising or not finite, or a wanted multipole is outside it.
     """
-    ell, table_ell, table = (np.asarray(v, dtype=np.float64) for v in (ell, table_ell, table))
-    if table_ell.ndim != 1 or table_ell.shape != table.shape or not table_ell.size:
-        raise ValueError(f"table_ell {table_ell.shape} and table {table.shape} are no two columns")
-    if not ((np.diff(table_ell) > 0).all() and np.isfinite(table).all()):
-        raise ValueError("table_ell has to rise, and table to be finite")
-    outside = ~((ell >= table_ell[0]) & (ell <= table_ell[-1]))
-    if outside.any():
-        reach = f"{table_ell[0]:g} to {table_ell[-1]:g}"
-        raise ValueError(f"ell = {ell[outside][0]:g} is outside the beam's table ({reach})")
-    return np.interp(ell, table_ell, table)
+    return np.interp(*table_and_wanted(ell, table_ell, table, "the table of the beam"))
 
 
 def pixel_window(nside: int, ell_max: int) -> Array:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosmo.ell_table import table_and_wanted
+
 Array = NDArray[np.float64]
 
 ARCMIN2_PER_SR = (180 * 60 / np.pi) ** 2
@@ -64,16 +66,10 @@ def tabulated_noise(ell: Any, table_ell: Any, table: Any) -> Array:
     ValueError
         The table has no positive noise, is not rising, or does not reach a wanted multipole.
     """
-    ell, table_ell = np.asarray(ell, float), np.asarray(table_ell, float)
-    table = _positive(table, "table")
-    if table_ell.ndim != 1 or table_ell.shape != table.shape or not table_ell.size:
-        raise ValueError(f"table_ell {table_ell.shape} and table {table.shape} are no two columns")
-    if not table_ell[0] > 0 or not (np.diff(table_ell) > 0).all():
-        raise ValueError("table_ell has to rise from above 0")
-    outside = ~((ell >= table_ell[0]) & (ell <= table_ell[-1]))
-    if outside.any():
-        reach = f"{table_ell[0]:g} to {table_ell[-1]:g}"
-        raise ValueError(f"ell = {ell[outside][0]:g} is outside the noise table ({reach})")
+    what = "the table of the noise"
+    ell, table_ell, table = table_and_wanted(ell, table_ell, _positive(table, "table"), what)
+    if not table_ell[0] > 0:
+        raise ValueError(f"table_ell = {table_ell[0]:g} has to be above 0")
     return np.exp(np.interp(np.log(ell), np.log(table_ell), np.log(table)))
 
 

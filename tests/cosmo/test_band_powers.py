@@ -121,7 +121,7 @@ def test_bands_that_are_wrong(edges, weighting, match):
 
 
 def test_samples_that_are_wrong():
-    with pytest.raises(ValueError, match=r"wanted = 1 is outside the sampled ell \(2 to 9\)"):
+    with pytest.raises(ValueError, match=r"ell = 1 is outside the samples \(2 to 9\)"):
         interpolation_matrix([2, 9], [1, 5])
     for ell in ([5], [2, 2], [-1, 3]):
         with pytest.raises(ValueError, match="rising multipoles"):

@@ -178,3 +178,30 @@ def test_the_n5k_metric_of_a_uniform_error(shared_reference, width):
     product = np.moveaxis(1e-3 * cl, -1, 0) @ inverse
     wanted = (np.asarray(modes) / 2 * np.einsum("lij,lji->l", product, product)).sum()
     assert found == pytest.approx(wanted, rel=1e-7)
+
+
+def test_the_likelihood_is_highest_at_the_truth_for_many_skies_at_once():
+    base, modes = spectra(2), number_of_modes(ELL, 0.4)
+
+    def loss(amplitude, measured):
+        return -fisher.log_likelihood(measured, amplitude * base, modes)
+
+    truths = jnp.array([0.5, 1.0, 3.0])
+    measured = truths[:, None, None, None] * base
+    slope = jax.jit(jax.vmap(jax.grad(loss)))
+    np.testing.assert_allclose(slope(truths, measured), 0, atol=1e-7)
+    # d(-ln L)/dA = sum(modes) T / 2 (1/A - A_true / A^2).
+    wanted = float(modes.sum()) * (1 / 2.0 - truths / 4.0)
+    np.testing.assert_allclose(slope(jnp.full(3, 2.0), measured), wanted, rtol=1e-9)
+
+
+def test_single_precision_is_enough_for_a_distance():
+    total = spectra()
+    with jax.enable_x64(True):
+        modes = np.asarray(number_of_modes(ELL, 0.4))
+        wanted = float(fisher.delta_chi2(1e-3 * total, total, modes))
+    with jax.enable_x64(False):
+        single = [np.asarray(v, np.float32) for v in (1e-3 * total, total, modes)]
+        found = fisher.delta_chi2(*single)
+    assert found.dtype == np.float32
+    assert float(found) == pytest.approx(wanted, rel=1e-3)

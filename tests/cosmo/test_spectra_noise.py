@@ -34,9 +34,9 @@ def test_a_table_is_a_power_law_between_its_entries():
 @pytest.mark.parametrize(
     ("ell", "table_ell", "table", "match"),
     [
-        ([3001], [2, 3000], [1, 1], r"ell = 3001 is outside the noise table \(2 to 3000\)"),
+        ([3001], [2, 3000], [1, 1], r"ell = 3001 is outside the table of the noise \(2 to 3000\)"),
         ([5], [2, 2], [1, 1], "rise"),
-        ([5], [0, 10], [1, 1], "rise from above 0"),
+        ([5], [0, 10], [1, 1], "table_ell = 0 has to be above 0"),
         ([5], [2, 10], [1, 0], "table = 0.0 has to be above 0"),
         ([5], [2, 10], [1, np.nan], "table = nan"),
         ([5], [2, 10, 11], [1, 1], "no two columns"),
