@@ -116,7 +116,7 @@ import importlib, pkgutil, sys
 
 BLOCKED = {
     "astropy", "colossus", "dask", "h5py", "healpy", "jinja2", "matplotlib", "pandas",
-    "photutils", "pipeline", "cosmo", "rich", "scipy", "sklearn", "surveys", "typer",
+    "photutils", "pipeline", "cosmo", "rich", "sacc", "scipy", "sklearn", "surveys", "typer",
 }
 
 class Absent:
