@@ -34,7 +34,8 @@ docs: $(VENV)/.installed-dev
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10 $(ARGS)
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
+	    --max-worker-restart=0 --durations=10 $(ARGS)
 
 bench: $(VENV)/.installed
 	@for script in benchmarks/*.py; do \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,6 +54,21 @@ def _compiled_once(tmp_path_factory) -> Iterator[None]:
         yield
     for name, value in before.items():
         jax.config.update(name, value)
+
+
+# Linux gives a process 65530 memory maps, and each compiled program takes some; past that,
+# compiling crashes.
+MAPS = 25_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room_for_programs() -> Iterator[None]:
+    """Forget compiled programs between files, once a worker holds many."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Angular power spectra of anything that traces matter along the line of sight."""

@@ -1,0 +1,220 @@
+"""Angular power spectra of many pairs of tracers at once.
+
+With eta = ln(chi_2 / chi_1), chi_g and chi_e of :mod:`cosmo.angular.nodes`, and u = l + 1 / 2, the
+projected correlation of two distances is, to leading order in 1 / l and for any ratio of them,
+
+    C_l(chi_1, chi_2) = F(u / chi_e, u eta) / (chi_g chi_e),
+
+F(q, q r) the kernels of :mod:`cosmo.angular.bessel` summed over the powers of P(k). It is the
+first term of the uniform expansion of the Legendre functions which :mod:`cosmo.angular.legendre`
+evaluates exactly, for low l. Both are one product of two matrices: kernels at every l and eta times
+coefficients of P(k) at every distance. All pairs share it, and are a second product, of their
+windows with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from cosmo.angular.fftlog import Modes
+from cosmo.angular.tracers import Tracer
+
+Pair = tuple[int, int]
+# The kinds of two terms, the one that is looked at nearer to us first.
+Kinds = tuple[str, str]
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["first", "weights"], meta_fields=[])
+@dataclass(frozen=True)
+class Sampling:
+    """How values on a tracer's grid become values at nodes.
+
+    Parameters
+    ----------
+    first : array of int, (n_eta, n_node)
+    weights : array, (n_eta, n_node, n_point)
+    """
+
+    first: Array
+    weights: Array
+
+    def __call__(self, values: Array) -> Array:
+        """Values (n, n_tracer) of a grid at the nodes, (n_tracer, n_eta, n_node)."""
+        near = self.first[..., None] + jnp.arange(self.weights.shape[-1])
+        return jnp.einsum("kipt,kip->tki", values[near], self.weights)
+
+
+@partial(jax.tree_util.register_dataclass, data_fields=["tables", "between"], meta_fields=["which"])
+@dataclass(frozen=True)
+class Kernels:
+    """Kernels of some multipoles at the nodes of eta.
+
+    Parameters
+    ----------
+    tables : tuple of array, (n_ell, n_eta, 2 n_mode)
+        Real and imaginary parts.
+    which : tuple of (Kinds, int)
+        The table of each two kinds.
+    between : array, (n_wanted, n_ell), optional
+        Interpolates from these multipoles to those asked for.
+    """
+
+    tables: tuple[Array, ...]
+    which: tuple[tuple[Kinds, int], ...]
+    between: Array | None = None
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["chi", "measure", "nearer", "farther", "kernels"],
+    meta_fields=["pairs", "orders"],
+)
+@dataclass(frozen=True)
+class Group:
+    """Nodes that some pairs share, and the kernels there.
+
+    Parameters
+    ----------
+    chi : array, (n_node,)
+    measure : array, (n_eta, n_node)
+        d(ln chi) d(eta).
+    nearer, farther : tuple of Sampling
+        At chi_1 and at chi_2, for each grid of tracers.
+    kernels : tuple of Kernels
+        Of the low multipoles and of the others.
+    pairs : tuple of Pair
+    orders : tuple of bool
+        Whether the first of a pair is looked for at the nearer distance, and at the farther.
+    """
+
+    chi: Array
+    measure: Array
+    nearer: tuple[Sampling, ...]
+    farther: tuple[Sampling, ...]
+    kernels: tuple[Kernels, ...]
+    pairs: tuple[Pair, ...]
+    orders: tuple[bool, bool]
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["groups"],
+    meta_fields=["modes", "pairs", "grids"],
+)
+@dataclass(frozen=True)
+class Plan:
+    """All that is done once for given shapes of windows.
+
+    Parameters
+    ----------
+    groups : tuple of Group
+    modes : Modes
+    pairs : tuple of Pair
+    grids : tuple of int
+        Which of the groups' samplings each tracer takes.
+    """
+
+    groups: tuple[Group, ...]
+    modes: Modes
+    pairs: tuple[Pair, ...]
+    grids: tuple[int, ...]
+
+
+def _windows(
+    group: Group, tracers: Sequence[Tracer], grids: Sequence[int]
+) -> dict[tuple[int, str], tuple[Array, Array]]:
+    """Weights by tracer and kind at the nearer and farther distances, (n_eta, n_node)."""
+    at = {}
+    wanted = sorted({t for pair in group.pairs for t in pair})
+    for grid in sorted({grids[t] for t in wanted}):
+        names = [(t, kind) for t in wanted if grids[t] == grid for kind in tracers[t].terms]
+        values = jnp.stack([tracers[t].terms[kind] for t, kind in names], axis=1)
+        sides = group.nearer[grid](values), group.farther[grid](values)
+        at |= {name: (sides[0][i], sides[1][i]) for i, name in enumerate(names)}
+    return at
+
+
+def _products(
+    group: Group, tracers: Sequence[Tracer], grids: Sequence[int]
+) -> dict[Kinds, tuple[list[int], Array]]:
+    """Window products by the kinds of their terms: positions of pairs, and (n_pair, n_eta n_node).
+
+    A product may be of several terms' of one pair, whose positions then come twice.
+    """
+    at = _windows(group, tracers, grids)
+    found: dict[Kinds, tuple[list[int], list[Array]]] = {}
+    for position, (a, b) in enumerate(group.pairs):
+        for first in tracers[a].terms:
+            for second in tracers[b].terms:
+                for order in (0, 1):
+                    if group.orders[order]:
+                        kinds = (first, second) if order == 0 else (second, first)
+                        where, products = found.setdefault(kinds, ([], []))
+                        where.append(position)
+                        products.append(at[a, first][order] * at[b, second][1 - order])
+    return {k: (w, jnp.stack(p).reshape(len(w), -1)) for k, (w, p) in found.items()}
+
+
+def _coefficients(plan: Plan, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
+    """Of P(k) over 0, 1 and 2 transfer functions, (n_node, 2 n_mode) each."""
+    out = []
+    for spectrum in [pk] if transfer is None else [pk, pk / transfer, pk / transfer**2]:
+        rows = plan.modes.coefficients(spectrum)
+        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (plan.modes.nu + 1))
+        # A real product of these with (Re, Im) is the real part of the complex one.
+        out.append(jnp.concatenate([rows.real, -rows.imag], axis=-1))
+    return out
+
+
+def _project(group: Group, kernels: Kernels, rows: list[Array], products: dict) -> Array:
+    """C_l of a group's pairs at the multipoles of some kernels, (n_pair, n_ell)."""
+    which = dict(kernels.which)
+    n_ell = kernels.tables[0].shape[0]
+    out = jnp.zeros((len(group.pairs), n_ell), rows[0].dtype)
+    summed: dict[tuple[int, int], Array] = {}
+    for kinds, (positions, product) in products.items():
+        primordial = kinds.count("primordial")
+        potentials = kinds.count("potential") + primordial
+        weights = (group.measure * group.chi ** (2 * potentials)).reshape(-1)
+        key = which[kinds], primordial
+        if key not in summed:
+            summed[key] = (kernels.tables[key[0]] @ rows[primordial].T).reshape(n_ell, -1)
+        out = out.at[np.array(positions)].add((product * weights) @ summed[key].T)
+    return out if kernels.between is None else out @ kernels.between.T
+
+
+def angular_spectra(
+    plan: Plan, tracers: Sequence[Tracer], pk: Sequence[Array], transfer: Array | None = None
+) -> Array:
+    """C_l of a plan's pairs.
+
+    Parameters
+    ----------
+    plan : Plan
+    tracers : sequence of Tracer
+        With growth in their weights, on the grids of the plan.
+    pk : sequence of array, (n_node, n_k)
+        P(k) over the product of growths, at the nodes of each group and the k of the modes,
+        (Mpc/h)^3.
+    transfer : array, (n_k,), optional
+        Transfer function, for primordial terms.
+
+    Returns
+    -------
+    array, (n_pair, n_ell)
+    """
+    out = []
+    for group, spectrum in zip(plan.groups, pk, strict=True):
+        rows = _coefficients(plan, group, spectrum, transfer)
+        products = _products(group, tracers, plan.grids)
+        parts = [_project(group, kernels, rows, products) for kernels in group.kernels]
+        out.append(jnp.concatenate(parts, axis=1))
+    order = [pair for group in plan.groups for pair in group.pairs]
+    return jnp.concatenate(out)[np.array([order.index(pair) for pair in plan.pairs])]
