@@ -21,9 +21,6 @@ redshift-space distortions need, raise s: dI(s)/dz = -s I(s + 1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import loggamma
@@ -90,33 +87,6 @@ def legendre_integrals(ells: NDArray[np.int64], s: Complex, eta: Real) -> Comple
     return out
 
 
-@dataclass(frozen=True)
-class Kernels:
-    """E of pairs of terms, (n_l, n_eta, n_mode) each, for (2 / pi) k^2 dk k^nu ...
-
-    Parameters
-    ----------
-    density : j_l j_l
-    once : -j_l(k chi_1) j_l''(k chi_2); with -eta in place of eta for the other order
-    twice : j_l'' j_l''
-    potential : k^-2 j_l j_l
-    potentials : k^-4 j_l j_l
-    potential_once : -k^-2 j_l(k chi_1) j_l''(k chi_2)
-
-    The power of chi_g that stands before is -(nu + 3) less the powers of k taken off, which
-    leaves chi_g^2 and chi_g^4 with potentials.
-    """
-
-    density: Complex
-    once: Complex
-    once_back: Complex
-    twice: Complex
-    potential: Complex
-    potentials: Complex
-    potential_once: Complex
-    potential_once_back: Complex
-
-
 def _prefactor(nu: Complex) -> Complex:
     s = (nu + 3) / 2
     log = (nu - s) * np.log(2) + loggamma(s) - loggamma(-nu / 2)
@@ -159,24 +129,32 @@ def _twice(nu: Complex, e: list[Complex]) -> Complex:
     return e[4] - (2 * b + 1) * e[2] + b**2 * e[0]
 
 
-def kernels(ells: NDArray[np.int64], nu: Complex, eta: Real) -> Kernels:
-    """The exact kernels of powers nu at multipoles l >= 2 and rising eta > 0."""
-    return _kernels(tuple(int(l) for l in ells), tuple(nu), tuple(eta))
+class FullSky:
+    """The E of pairs of terms, (n_l, n_eta, n_mode) each, at multipoles l >= 2 and rising eta > 0.
 
+    The power of chi_g that stands before is -(nu + 3), times chi_g^2 for each potential. Of two
+    terms the first is the nearer.
+    """
 
-@lru_cache(maxsize=8)
-def _kernels(ells: tuple[int, ...], nu: tuple[complex, ...], eta: tuple[float, ...]) -> Kernels:
-    l, power, x = np.array(ells), np.array(nu), np.array(eta)
-    none = _derivatives(l, power, x, 0)
-    two = _derivatives(l, power - 2, x, 2)
-    four = _derivatives(l, power - 4, x, 4)
-    return Kernels(
-        none[0],
-        _once(power - 2, x, two, 1),
-        _once(power - 2, x, two, -1),
-        _twice(power - 4, four),
-        two[0],
-        four[0],
-        _once(power - 4, x, four, 1),
-        _once(power - 4, x, four, -1),
-    )
+    def __init__(self, ells: NDArray[np.int64], nu: Complex, eta: Real) -> None:
+        self._ells, self._nu, self._eta = ells, nu, eta
+        self._known: dict[tuple[int, int], list[Complex]] = {}
+
+    def _e(self, taken: int, order: int) -> list[Complex]:
+        """E of k^(nu - taken) and derivatives up to an order."""
+        for (power, known), found in self._known.items():
+            if power == taken and known >= order:
+                return found
+        found = _derivatives(self._ells, self._nu - taken, self._eta, order)
+        self._known[taken, order] = found
+        return found
+
+    def kernel(self, distorted: tuple[bool, bool], potentials: int) -> Complex:
+        """-j_l'' in place of j_l for the distorted, and k^-2 for each potential."""
+        taken = 2 * (potentials + sum(distorted))
+        power = self._nu - taken
+        if all(distorted):
+            return _twice(power, self._e(taken, 4))
+        if any(distorted):
+            return _once(power, self._eta, self._e(taken, 2), 1 if distorted[1] else -1)
+        return self._e(taken, 0)[0]

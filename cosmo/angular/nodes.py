@@ -11,6 +11,7 @@ over a grid as fine as the windows ask for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,25 +53,33 @@ class Columns:
         return self.geometric * np.sqrt(np.sinh(self.eta) / self.eta)
 
 
-def logarithmic(low: float, high: float, step: float) -> tuple[Real, Real]:
-    """Nodes low exp(step i) up to high, and their weights; the first stands for all below."""
-    eta = low * np.exp(step * np.arange(int(np.ceil(np.log(high / low) / step)) + 1))
+def logarithmic(
+    low: float, high: float, step: float, rounded: Callable[[int], int] = int
+) -> tuple[Real, Real]:
+    """Nodes from low or less to high, equal in the logarithm, and weights.
+
+    The first stands for all below. How many there are is rounded.
+    """
+    n = rounded(int(np.ceil(np.log(high / low) / step)) + 1)
+    eta = high * np.exp(step * np.arange(1 - n, 1))
     weight = step * eta
     weight[0] /= -np.expm1(-step)
     return eta, weight
 
 
-def symmetric(eta: Real, weight: Real) -> Columns:
-    """Columns whose chi_e is the distance of the node."""
-    half, size = np.exp(eta / 2), np.sqrt(eta / np.sinh(eta))
-    return Columns(eta, weight, size / half, size * half)
+def columns(eta: Real, weight: Real, anchor: str) -> Columns:
+    """Columns around the distance of a node.
 
-
-def support(chi: Real, weight: Real) -> tuple[float, float]:
-    """Distances between which a weight is worth anything."""
-    seen = np.nonzero(np.abs(weight) > _FAINT * np.abs(weight).max())[0]
-    low, high = max(seen[0] - 1, 0), min(seen[-1] + 1, chi.size - 1)
-    return float(chi[low]), float(chi[high])
+    Parameters
+    ----------
+    eta, weight : array, (n_eta,)
+    anchor : str
+        What that distance is: ``chi_e``, or the ``nearer`` or ``farther`` of the two.
+    """
+    half = {"chi_e": np.sqrt(np.sinh(eta) / eta), "nearer": np.exp(-eta / 2)}
+    half["farther"] = 1 / half["nearer"]
+    geometric = 1 / half[anchor]
+    return Columns(eta, weight, geometric * np.exp(-eta / 2), geometric * np.exp(eta / 2))
 
 
 def lagrange(grid: Real, x: Real, points: int = POINTS) -> tuple[NDArray[np.int64], Real]:
@@ -121,11 +130,6 @@ class Window:
         low, high = max(seen[0] - 1, 0), min(seen[-1] + 1, self.chi.size - 1)
         return float(self.chi[low]), float(self.chi[high])
 
-    def __call__(self, chi: Real) -> Real:
-        first, weights = lagrange(self.chi, chi)
-        near = self.weight[first[..., None] + np.arange(weights.shape[-1])]
-        return (near * weights).sum(-1)
-
 
 @dataclass(frozen=True)
 class Distances:
@@ -135,7 +139,9 @@ class Distances:
     weight: Real
 
 
-def distances(low: float, high: float, spacing: float, share: float) -> Distances:
+def distances(
+    low: float, high: float, spacing: float, share: float, rounded: Callable[[int], int] = int
+) -> Distances:
     """Nodes from low to high no farther apart than a spacing and a share of the distance."""
 
     def count(chi: Real) -> Real:
@@ -143,7 +149,7 @@ def distances(low: float, high: float, spacing: float, share: float) -> Distance
 
     fine = np.geomspace(low, high, 4000)
     counts = count(fine)
-    n = int(np.ceil(counts[-1] - counts[0])) + 1
+    n = rounded(int(np.ceil(counts[-1] - counts[0])) + 1)
     at = np.linspace(counts[0], counts[-1], n)
     chi = np.interp(at, counts, fine)
     for _ in range(3):
@@ -158,37 +164,20 @@ class Grid:
 
     distances: Distances
     columns: Columns
+    step: float
 
+    def coarser(self, every: int, axis: str) -> Real:
+        """What multiplies weights for sums over every few nodes in chi or eta only.
 
-def extent(a: Window, b: Window) -> tuple[float, float, float, float]:
-    """The least and greatest eta and chi_e of a pair."""
-    (low_a, high_a), (low_b, high_b) = a.ends, b.ends
-    nearest = max(np.log(max(low_a / high_b, low_b / high_a)), 0.0)
-    farthest = np.log(max(high_a / low_b, high_b / low_a))
-    far = np.sqrt(np.sinh(farthest) / farthest)
-    low, high = np.sqrt(low_a * low_b), np.sqrt(high_a * high_b) * far
-    return nearest, farthest, max(low, min(low_a, low_b)), min(high, max(high_a, high_b))
-
-
-def products(a: Window, b: Window, grid: Grid) -> Real:
-    """Products of two windows at all nodes, both ways round, (n_node, n_eta)."""
-    near = grid.distances.chi[:, None] * grid.columns.lower
-    far = grid.distances.chi[:, None] * grid.columns.upper
-    return a(near) * b(far) + a(far) * b(near)
-
-
-def sharpness(windows: list[tuple[Window, Window]], grid: Grid) -> tuple[float, float]:
-    """By how much sums over every other node differ from sums over all: in chi, and in eta."""
-    chi_error, eta_error = 0.0, 0.0
-    for a, b in windows:
-        product = products(a, b, grid) * (grid.distances.weight / grid.distances.chi**2)[:, None]
-        whole = product.sum(0) * grid.columns.weight
-        size = np.abs(whole).sum()
-        if size == 0:
-            continue
-        half = 2 * product[::2].sum(0) * grid.columns.weight
-        chi_error = max(chi_error, float(np.abs(half - whole).sum() / size))
-        # Weights are equal steps in the logarithm but for the first.
-        every = 2 * whole[1::2].sum()
-        eta_error = max(eta_error, float(abs(every - whole[1:].sum()) / size))
-    return chi_error, eta_error
+        Returns
+        -------
+        array, (n_eta, n_node)
+        """
+        n_eta, n_node = self.columns.eta.size, self.distances.chi.size
+        if axis == "chi":
+            kept = np.where(np.arange(n_node) % every == 0, float(every), 0.0)
+            return np.broadcast_to(kept, (n_eta, n_node))
+        kept = np.where(np.arange(n_eta) % every == 0, float(every), 0.0)
+        # The first node stands for all below it.
+        kept[0] = every * np.expm1(-self.step) / np.expm1(-self.step * every)
+        return np.broadcast_to(kept[:, None], (n_eta, n_node))

@@ -1,212 +1,254 @@
-"""Nodes and kernels for given windows."""
+"""Choosing nodes: fine enough for given windows and P(k), and no finer.
+
+Sums over every other node and over every fourth one tell how fast they converge. With a the
+difference of the sums over all and over every other node, and b that of the coarser two, the
+next difference will be about a^2 / b, and that is the error which is estimated. All errors are
+measured against sqrt(C_aa C_bb) of a pair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from cosmo.angular import bessel, legendre, nodes
+from cosmo.angular import nodes
 from cosmo.angular.fftlog import Modes
-from cosmo.angular.nodes import Columns, Real
-from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Plan, Sampling
+from cosmo.angular.kernels import exact_kernels, flat_kernels
+from cosmo.angular.nodes import Grid, Real, Window
+from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Sampling, group_spectra
 from cosmo.angular.tracers import Tracer
 
-# Step in ln u where multipoles are interpolated: eight to an oscillation of the baryons at
-# l = 2000. Up to as many multipoles are computed one by one instead.
-_STEP = 0.03
-_BEYOND = 4
-# Step in ln eta.
+# P(k) over the product of growths, of wavenumbers and distances: (n_chi, n_k).
+Power = Callable[[Real, Real], Array]
+
 _ETA_STEP = 0.16
+# The coarsest grid in chi: this many intervals across the narrower window, and at most this
+# share of a distance from one node to the next.
+_INTERVALS = 24
+_SHARE = 0.12
+# Windows that differ more in width are integrated around the narrower.
+_UNLIKE = 4.0
+_MOST_NODES = 12_000
 
 
-def _packed(table: NDArray[np.complex128]) -> Array:
-    return jnp.asarray(np.concatenate([table.real, table.imag], axis=-1))
+def _rounded(n: int) -> int:
+    """A little more than n: groups of one shape share compiled programs."""
+    unit = 8 if n <= 128 else 64
+    return unit * int(np.ceil(n / unit))
 
 
-def between(u: Real, wanted: Real) -> Real:
-    """A matrix that interpolates from ln u to others, (n_wanted, n_u), by eight points."""
-    x = np.log(u)
-    first, weights = nodes.lagrange(x, np.log(wanted), 8)
-    matrix = np.zeros((wanted.size, u.size))
-    np.put_along_axis(matrix, first[:, None] + np.arange(weights.shape[-1]), weights, axis=1)
-    return matrix
+@dataclass(frozen=True)
+class Work:
+    """Tracers to be planned for.
+
+    Parameters
+    ----------
+    tracers : sequence of Tracer
+        With growth in their weights.
+    power : Power
+        Of k and chi; growth is in the weights.
+    modes : Modes
+    transfer : array, (n_k,), optional
+        Transfer function at the modes' k.
+    """
+
+    tracers: Sequence[Tracer]
+    power: Power
+    modes: Modes
+    transfer: Array | None = None
+
+    def spectrum(self, chi: Real) -> Array:
+        """P(k) at the modes' k, (n_chi, n_k)."""
+        return jnp.asarray(self.power(self.modes.k, chi))
+
+    def window(self, i: int) -> Window:
+        """The sizes of all terms of a tracer."""
+        tracer = self.tracers[i]
+        weight = np.sum([np.abs(np.asarray(w)) for w in tracer.terms.values()], axis=0)
+        return Window(np.asarray(tracer.chi), weight)
+
+    def kinds(self, pairs: Sequence[Pair]) -> set[Kinds]:
+        """All pairs of kinds of terms, both ways round."""
+        return {
+            kinds
+            for a, b in pairs
+            for first in self.tracers[a].terms
+            for second in self.tracers[b].terms
+            for kinds in ((first, second), (second, first))
+        }
+
+    def spectra(self, group: Group, pk: Array | None = None) -> Array:
+        """C_l of a group, without factors of l."""
+        tracers = [Tracer(self.tracers[i].chi, self.tracers[i].terms) for i in group.members]
+        pk = self.spectrum(np.asarray(group.chi)) if pk is None else pk
+        local = replace(group, members=())
+        return group_spectra(local, self.modes, tracers, pk, self.transfer)
 
 
-def _multipoles(wanted: Real) -> tuple[Real, Array | None]:
-    """Values of u at which the flat sky is computed, and what interpolates from there."""
-    n = int(np.ceil(np.log(wanted.max() / wanted.min()) / _STEP)) + 2 * _BEYOND
-    if wanted.size <= n:
-        return wanted, None
-    u = wanted.min() * np.exp(_STEP * np.arange(-_BEYOND, n - _BEYOND + 1))
-    return u, jnp.asarray(between(u, wanted))
+@dataclass(frozen=True)
+class Block:
+    """Pairs that share nodes.
+
+    Parameters
+    ----------
+    pairs : tuple of Pair
+    anchor : str
+        What the distance of a node is, as in :func:`cosmo.angular.nodes.columns`.
+    orders : tuple of bool
+        As in :class:`cosmo.angular.spectra.Group`.
+    """
+
+    pairs: tuple[Pair, ...]
+    anchor: str = "chi_e"
+    orders: tuple[bool, bool] = (True, True)
+
+    def group(self, work: Work, grid: Grid, kernels: tuple[Kernels, ...]) -> Group:
+        """The nodes and kernels of a grid."""
+        members = tuple(sorted({i for pair in self.pairs for i in pair}))
+        chi, columns = grid.distances.chi, grid.columns
+
+        def samplings(side: Real) -> tuple[Sampling, ...]:
+            made: dict[bytes, Sampling] = {}
+            out = []
+            for i in members:
+                own = np.asarray(work.tracers[i].chi)
+                if own.tobytes() not in made:
+                    first, weights = nodes.lagrange(own, chi * side[:, None])
+                    made[own.tobytes()] = Sampling(jnp.asarray(first), jnp.asarray(weights))
+                out.append(made[own.tobytes()])
+            return tuple(out)
+
+        return Group(
+            chi=jnp.asarray(chi),
+            measure=jnp.asarray(grid.distances.weight * columns.weight[:, None]),
+            nearer=samplings(columns.lower),
+            farther=samplings(columns.upper),
+            kernels=kernels,
+            members=members,
+            pairs=tuple((members.index(a), members.index(b)) for a, b in self.pairs),
+            orders=self.orders,
+        )
 
 
-def flat_kernels(kinds: set[Kinds], columns: Columns, wanted: Real, modes: Modes) -> Kernels:
-    """Kernels of the flat sky at u = l + 1 / 2."""
-    u, matrix = _multipoles(wanted)
-    k = bessel.kernels(modes.nu, (u[:, None] * columns.eta).ravel())
-    # (k_par / k)^2 = 1 - q^2 / k^2.
-    shapes = {
-        (0, 0): k.zero,
-        (1, 0): k.zero - k.two,
-        (2, 0): k.zero - 2 * k.two + k.four,
-        (0, 1): k.two,
-        (1, 1): k.two - k.four,
-        (0, 2): k.four,
-    }
-    tables, which, places = [], [], {}
-    for pair in sorted(kinds):
-        distorted = pair.count("rsd")
-        potentials = pair.count("potential") + pair.count("primordial")
-        if (distorted, potentials) not in places:
-            places[distorted, potentials] = len(tables)
-            q = (u[:, None] / columns.effective)[..., None]
-            table = np.exp(np.log(q) * (modes.nu + 1 - 2 * potentials))
-            table *= shapes[distorted, potentials].reshape(table.shape)
-            tables.append(_packed(table * (columns.geometric / columns.effective)[:, None]))
-        which.append((pair, places[distorted, potentials]))
-    return Kernels(tuple(tables), tuple(which), matrix)
+def blocks(work: Work, pairs: Sequence[Pair]) -> list[Block]:
+    """Pairs in blocks that cost little.
+
+    All in one, if the nodes for all are no more than those of each pair together.
+    """
+    ends = {i: work.window(i).ends for pair in pairs for i in pair}
+    width = {i: high - low for i, (low, high) in ends.items()}
+    least, most = min(low for low, _ in ends.values()), max(high for _, high in ends.values())
+    together = (most - least) / min(width.values())
+    apart = sum((max(ends[a][1], ends[b][1]) - min(ends[a][0], ends[b][0]))
+                / min(width[a], width[b]) for a, b in pairs)  # fmt: skip
+    if len(pairs) > 3 and together < apart / 2:
+        return [Block(tuple(pairs))]
+    out = []
+    for a, b in pairs:
+        if max(width[a], width[b]) < _UNLIKE * min(width[a], width[b]):
+            out.append(Block(((a, b),)))
+            continue
+        first_narrower = width[a] < width[b]
+        # The narrower is the nearer one, and then the farther one.
+        out.append(Block(((a, b),), "nearer", (first_narrower, not first_narrower)))
+        out.append(Block(((a, b),), "farther", (not first_narrower, first_narrower)))
+    return out
 
 
-def exact_kernels(
-    kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
-) -> Kernels:
-    """Kernels of the full sky."""
-    e = legendre.kernels(ells, modes.nu, columns.eta)
-    shapes = {
-        ("density", "density"): e.density,
-        ("density", "rsd"): e.once,
-        ("rsd", "density"): e.once_back,
-        ("rsd", "rsd"): e.twice,
-        ("density", "potential"): e.potential,
-        ("potential", "density"): e.potential,
-        ("potential", "potential"): e.potentials,
-        ("potential", "rsd"): e.potential_once,
-        ("rsd", "potential"): e.potential_once_back,
-    }
-    sides = columns.lower, columns.upper
-    tables, which = [], []
-    for pair in sorted(kinds):
-        table = shapes[tuple(k if k in ("density", "rsd") else "potential" for k in pair)]
-        factor = np.ones((ells.size, columns.eta.size))
-        for kind, side in zip(pair, sides, strict=True):
-            if kind == "lensing":
-                factor *= (ells * (ells + 1))[:, None] * (columns.geometric / side) ** 2
-            elif kind in ("potential", "primordial"):
-                factor *= columns.geometric**2
-        power = np.exp(-np.log(columns.geometric)[:, None] * (modes.nu + 1))
-        which.append((pair, len(tables)))
-        tables.append(_packed(table * power * factor[..., None]))
-    return Kernels(tuple(tables), tuple(which))
+def _extent(block: Block, a: Window, b: Window) -> tuple[float, float, float, float]:
+    """The least and greatest eta and distance of nodes of a pair."""
+    (low_a, high_a), (low_b, high_b) = a.ends, b.ends
+    nearest = max(np.log(max(low_a / high_b, low_b / high_a)), 0.0)
+    farthest = float(np.log(max(high_a / low_b, high_b / low_a)))
+    if block.anchor != "chi_e":
+        low, high = (low_a, high_a) if high_a - low_a < high_b - low_b else (low_b, high_b)
+        return nearest, farthest, low, high
+    far = np.sqrt(np.sinh(farthest) / farthest)
+    low, high = np.sqrt(low_a * low_b), np.sqrt(high_a * high_b) * far
+    return nearest, farthest, max(low, min(low_a, low_b)), min(high, max(high_a, high_b))
 
 
-def window(tracer: Tracer) -> nodes.Window:
-    """The sizes of all terms of a tracer."""
-    weight = np.sum([np.abs(np.asarray(w)) for w in tracer.terms.values()], axis=0)
-    return nodes.Window(np.asarray(tracer.chi), weight)
+@dataclass(frozen=True)
+class Chosen:
+    """Nodes of a block, its C_l at the probed multipoles, and their errors by nodes."""
+
+    block: Block
+    grid: Grid
+    cl: Real
+    error: Real
 
 
 def choose(
-    windows: list[tuple[nodes.Window, nodes.Window]], ell_max: float, tolerance: float
-) -> nodes.Grid:
-    """Nodes for pairs of windows.
+    work: Work, block: Block, probes: NDArray[np.int64], scale: Real | None, tolerance: float
+) -> Chosen:
+    """The coarsest nodes that reach a tolerance at some multipoles.
 
-    Spacings are halved until sums over every other node are within the square root of the
-    tolerance: errors of such sums shrink at least quadratically.
+    Parameters
+    ----------
+    scale : array, (n_pair, n_probe)
+        What errors are measured against, if the block has not the pairs that tell.
     """
-    ranges = np.array([nodes.extent(a, b) for a, b in windows])
-    nearest, farthest = ranges[:, 0].min(), ranges[:, 1].max()
-    low, high = ranges[:, 2].min(), ranges[:, 3].max()
-    widths = min(e[1] - e[0] for pair in windows for e in (w.ends for w in pair))
-    smallest = min(0.02 / ell_max, 0.002 * widths / high, 0.3 / high)
-    spacing, step = (high - low) / 24, _ETA_STEP
+    pairs = [(work.window(a), work.window(b)) for a, b in block.pairs]
+    extents = np.array([_extent(block, a, b) for a, b in pairs])
+    nearest, farthest = extents[:, 0].min(), extents[:, 1].max()
+    low, high = extents[:, 2].min(), extents[:, 3].max()
+    width = min(w.ends[1] - w.ends[0] for pair in pairs for w in pair)
+    # Where kernels and windows are as good as constant.
+    smallest = min(0.02 / probes.max(), 0.002 * width / high, 0.3 / high)
+    spacing, share, step = width / _INTERVALS, _SHARE, _ETA_STEP
     while True:
-        eta, weight = nodes.logarithmic(max(nearest, smallest), farthest, step)
-        columns = nodes.symmetric(eta, weight)
-        grid = nodes.Grid(nodes.distances(low, high, spacing, 0.12), columns)
-        chi_error, eta_error = nodes.sharpness(windows, grid)
-        if max(chi_error, eta_error) <= tolerance**0.5:
-            return grid
-        if chi_error > tolerance**0.5:
-            spacing /= 2
-        if eta_error > tolerance**0.5:
-            step /= 2
-        if grid.distances.chi.size > 20_000 or columns.eta.size > 5_000:
-            raise ValueError("windows: too sharp to integrate; give them on a finer grid")
-
-
-def _samplings(
-    grids: Sequence[Real], chi: Real, side: Real, used: set[int]
-) -> tuple[Sampling, ...]:
-    """Of each grid of tracers; empty where a group has none of its tracers."""
-    at = chi * side[:, None]
-    out = []
-    for i, grid in enumerate(grids):
-        if i in used:
-            first, weights = nodes.lagrange(grid, at)
-        else:
-            first, weights = np.zeros((0, 0), int), np.zeros((0, 0, 1))
-        out.append(Sampling(jnp.asarray(first), jnp.asarray(weights)))
-    return tuple(out)
-
-
-def make_plan(
-    tracers: Sequence[Tracer],
-    pairs: Sequence[Pair],
-    ells: NDArray[np.int64],
-    exact_below: int,
-    tolerance: float = 1e-4,
-    modes: Modes | None = None,
-) -> Plan:
-    """Choose nodes and compute kernels for tracers whose weights are known.
-
-    Weights may differ later, if they are no sharper and reach no farther.
-    """
-    modes = modes or Modes()
-    ells = np.asarray(ells)
-    low_ell, high_ell = ells[ells < exact_below].astype(int), ells[ells >= exact_below]
-    windows = [window(t) for t in tracers]
-    unique: list[Real] = []
-    grids = []
-    for w in windows:
-        same = [i for i, g in enumerate(unique) if np.array_equal(g, w.chi)]
-        grids.append(same[0] if same else len(unique))
-        if not same:
-            unique.append(w.chi)
-    groups = []
-    for members in _grouped(windows, pairs):
-        grid = choose([(windows[a], windows[b]) for a, b in members], float(ells.max()), tolerance)
-        kinds = {
-            kinds
-            for a, b in members
-            for first in tracers[a].terms
-            for second in tracers[b].terms
-            for kinds in ((first, second), (second, first))
-        }
-        chi, columns = grid.distances.chi, grid.columns
-        used = {grids[t] for pair in members for t in pair}
-        parts = []
-        if low_ell.size:
-            parts.append(exact_kernels(kinds, columns, low_ell, modes))
-        if high_ell.size:
-            parts.append(flat_kernels(kinds, columns, high_ell + 0.5, modes))
-        groups.append(
-            Group(
-                chi=jnp.asarray(chi),
-                measure=jnp.asarray(grid.distances.weight * columns.weight[:, None]),
-                nearer=_samplings(unique, chi, columns.lower, used),
-                farther=_samplings(unique, chi, columns.upper, used),
-                kernels=tuple(parts),
-                pairs=tuple(members),
-                orders=(True, True),
+        eta, weight = nodes.logarithmic(max(nearest, smallest), farthest, step, _rounded)
+        columns = nodes.columns(eta, weight, block.anchor)
+        distances = nodes.distances(low, high, spacing, share, _rounded)
+        if distances.chi.size > _MOST_NODES or eta.size > _MOST_NODES:
+            raise ValueError(
+                f"tracers {sorted({i for p in block.pairs for i in p})}: their windows are too "
+                f"sharp to be integrated to {tolerance:g}; smooth them or allow a larger tolerance"
             )
-        )
-    return Plan(tuple(groups), modes, tuple(pairs), tuple(grids))
+        grid = Grid(distances, columns, step)
+        kernels = flat_kernels(work.kinds(block.pairs), columns, probes, work.modes)
+        group = block.group(work, grid, (kernels,))
+        whole = np.asarray(work.spectra(group))
+        against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
+        error = {axis: _next_difference(work, group, grid, axis, whole) for axis in ("chi", "eta")}
+        worst = {axis: float((e / against).max()) for axis, e in error.items()}
+        if max(worst.values()) <= tolerance:
+            return Chosen(block, grid, whole, error["chi"] + error["eta"])
+        if worst["chi"] > tolerance:
+            spacing, share = spacing / 2, share / 2
+        if worst["eta"] > tolerance:
+            step /= 2
 
 
-def _grouped(windows: Sequence[nodes.Window], pairs: Sequence[Pair]) -> list[list[Pair]]:
-    return [list(pairs)] if len(pairs) > 20 else [[p] for p in pairs]
+def amplitudes(wanted: Sequence[Pair], pairs: Sequence[Pair], cl: Real) -> Real:
+    """The square root of C_aa C_bb of each pair wanted, from spectra which have all C_aa."""
+    own = {a: cl[i] for i, (a, b) in enumerate(pairs) if a == b}
+    return np.array([np.sqrt(np.abs(own[a] * own[b])) for a, b in wanted])
+
+
+def _next_difference(work: Work, group: Group, grid: Grid, axis: str, whole: Real) -> Real:
+    """What halving the spacing of nodes once more would change, as far as one can tell."""
+    coarse = [
+        np.asarray(work.spectra(replace(group, measure=group.measure * grid.coarser(n, axis))))
+        for n in (2, 4)
+    ]
+    last, before = np.abs(whole - coarse[0]), np.abs(coarse[0] - coarse[1])
+    return last * np.minimum(last / np.maximum(before, 1e-300), 1.0)
+
+
+def finished(
+    work: Work, chosen: Chosen, exact: NDArray[np.int64], flat: NDArray[np.int64]
+) -> Group:
+    """A block's nodes with kernels of all multipoles."""
+    kinds = work.kinds(chosen.block.pairs)
+    parts = []
+    if exact.size:
+        parts.append(exact_kernels(kinds, chosen.grid.columns, exact, work.modes))
+    if flat.size:
+        parts.append(flat_kernels(kinds, chosen.grid.columns, flat, work.modes))
+    return chosen.block.group(work, chosen.grid, tuple(parts))

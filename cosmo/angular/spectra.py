@@ -15,7 +15,7 @@ windows with it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 
 from cosmo.angular.fftlog import Modes
-from cosmo.angular.tracers import Tracer
+from cosmo.angular.tracers import FACTORS, Tracer
 
 Pair = tuple[int, int]
 # The kinds of two terms, the one that is looked at nearer to us first.
@@ -74,7 +74,7 @@ class Kernels:
 @partial(
     jax.tree_util.register_dataclass,
     data_fields=["chi", "measure", "nearer", "farther", "kernels"],
-    meta_fields=["pairs", "orders"],
+    meta_fields=["members", "pairs", "orders"],
 )
 @dataclass(frozen=True)
 class Group:
@@ -86,10 +86,13 @@ class Group:
     measure : array, (n_eta, n_node)
         d(ln chi) d(eta).
     nearer, farther : tuple of Sampling
-        At chi_1 and at chi_2, for each grid of tracers.
+        At chi_1 and at chi_2, for each member.
     kernels : tuple of Kernels
         Of the low multipoles and of the others.
+    members : tuple of int
+        The tracers concerned.
     pairs : tuple of Pair
+        Places of two tracers among the members.
     orders : tuple of bool
         Whether the first of a pair is looked for at the nearer distance, and at the farther.
     """
@@ -99,14 +102,13 @@ class Group:
     nearer: tuple[Sampling, ...]
     farther: tuple[Sampling, ...]
     kernels: tuple[Kernels, ...]
+    members: tuple[int, ...]
     pairs: tuple[Pair, ...]
     orders: tuple[bool, bool]
 
 
 @partial(
-    jax.tree_util.register_dataclass,
-    data_fields=["groups"],
-    meta_fields=["modes", "pairs", "grids"],
+    jax.tree_util.register_dataclass, data_fields=["groups", "ells"], meta_fields=["modes", "pairs"]
 )
 @dataclass(frozen=True)
 class Plan:
@@ -115,59 +117,49 @@ class Plan:
     Parameters
     ----------
     groups : tuple of Group
+    ells : array, (n_ell,)
     modes : Modes
     pairs : tuple of Pair
-    grids : tuple of int
-        Which of the groups' samplings each tracer takes.
+        Places of two tracers among all.
     """
 
     groups: tuple[Group, ...]
+    ells: Array
     modes: Modes
     pairs: tuple[Pair, ...]
-    grids: tuple[int, ...]
 
 
-def _windows(
-    group: Group, tracers: Sequence[Tracer], grids: Sequence[int]
-) -> dict[tuple[int, str], tuple[Array, Array]]:
-    """Weights by tracer and kind at the nearer and farther distances, (n_eta, n_node)."""
-    at = {}
-    wanted = sorted({t for pair in group.pairs for t in pair})
-    for grid in sorted({grids[t] for t in wanted}):
-        names = [(t, kind) for t in wanted if grids[t] == grid for kind in tracers[t].terms]
-        values = jnp.stack([tracers[t].terms[kind] for t, kind in names], axis=1)
-        sides = group.nearer[grid](values), group.farther[grid](values)
-        at |= {name: (sides[0][i], sides[1][i]) for i, name in enumerate(names)}
-    return at
-
-
-def _products(
-    group: Group, tracers: Sequence[Tracer], grids: Sequence[int]
+def _window_products(
+    group: Group, tracers: Sequence[Tracer]
 ) -> dict[Kinds, tuple[list[int], Array]]:
     """Window products by the kinds of their terms: positions of pairs, and (n_pair, n_eta n_node).
 
-    A product may be of several terms' of one pair, whose positions then come twice.
+    A product may be of several terms' of one pair, whose position then comes more than once.
     """
-    at = _windows(group, tracers, grids)
+    at = []
+    for tracer, nearer, farther in zip(tracers, group.nearer, group.farther, strict=True):
+        values = jnp.stack(list(tracer.terms.values()), axis=1)
+        sides = nearer(values), farther(values)
+        at.append({kind: [s[i] for s in sides] for i, kind in enumerate(tracer.terms)})
     found: dict[Kinds, tuple[list[int], list[Array]]] = {}
     for position, (a, b) in enumerate(group.pairs):
-        for first in tracers[a].terms:
-            for second in tracers[b].terms:
+        for first in at[a]:
+            for second in at[b]:
                 for order in (0, 1):
                     if group.orders[order]:
                         kinds = (first, second) if order == 0 else (second, first)
                         where, products = found.setdefault(kinds, ([], []))
                         where.append(position)
-                        products.append(at[a, first][order] * at[b, second][1 - order])
+                        products.append(at[a][first][order] * at[b][second][1 - order])
     return {k: (w, jnp.stack(p).reshape(len(w), -1)) for k, (w, p) in found.items()}
 
 
-def _coefficients(plan: Plan, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
+def _coefficients(modes: Modes, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
     """Of P(k) over 0, 1 and 2 transfer functions, (n_node, 2 n_mode) each."""
     out = []
     for spectrum in [pk] if transfer is None else [pk, pk / transfer, pk / transfer**2]:
-        rows = plan.modes.coefficients(spectrum)
-        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (plan.modes.nu + 1))
+        rows = modes.coefficients(spectrum)
+        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (modes.nu + 1))
         # A real product of these with (Re, Im) is the real part of the complex one.
         out.append(jnp.concatenate([rows.real, -rows.imag], axis=-1))
     return out
@@ -190,6 +182,21 @@ def _project(group: Group, kernels: Kernels, rows: list[Array], products: dict) 
     return out if kernels.between is None else out @ kernels.between.T
 
 
+@partial(jax.jit, static_argnames=["modes"])
+def group_spectra(
+    group: Group,
+    modes: Modes,
+    tracers: Sequence[Tracer],
+    pk: Array,
+    transfer: Array | None = None,
+) -> Array:
+    """C_l of the pairs of one group, whose tracers and P(k) these are, (n_pair, n_ell)."""
+    rows = _coefficients(modes, group, pk, transfer)
+    products = _window_products(group, tracers)
+    parts = [_project(group, kernels, rows, products) for kernels in group.kernels]
+    return jnp.concatenate(parts, axis=1)
+
+
 def angular_spectra(
     plan: Plan, tracers: Sequence[Tracer], pk: Sequence[Array], transfer: Array | None = None
 ) -> Array:
@@ -210,11 +217,18 @@ def angular_spectra(
     -------
     array, (n_pair, n_ell)
     """
-    out = []
+    parts, places = [], []
     for group, spectrum in zip(plan.groups, pk, strict=True):
-        rows = _coefficients(plan, group, spectrum, transfer)
-        products = _products(group, tracers, plan.grids)
-        parts = [_project(group, kernels, rows, products) for kernels in group.kernels]
-        out.append(jnp.concatenate(parts, axis=1))
-    order = [pair for group in plan.groups for pair in group.pairs]
-    return jnp.concatenate(out)[np.array([order.index(pair) for pair in plan.pairs])]
+        members = [tracers[i] for i in group.members]
+        # Factors are of pairs, and would keep groups from sharing compiled programs.
+        plain = [Tracer(t.chi, t.terms) for t in members]
+        # Pairs and orders stay, so programs are shared by groups of one shape.
+        local = replace(group, members=())
+        parts.append(group_spectra(local, plan.modes, plain, spectrum, transfer))
+        places += [plan.pairs.index((group.members[a], group.members[b])) for a, b in group.pairs]
+    # A pair may be in two groups, one for each of its orders.
+    found = jnp.concatenate(parts)
+    out = jnp.zeros((len(plan.pairs), found.shape[1]), found.dtype)
+    factors = [FACTORS[tracer.factor](plan.ells) for tracer in tracers]
+    factor = jnp.stack([factors[a] * factors[b] for a, b in plan.pairs])
+    return factor * out.at[np.array(places)].add(found)

@@ -16,27 +16,27 @@ potential   j_l(k chi) / k^2                        the late Sachs-Wolfe effect
 primordial  j_l(k chi) / (k^2 T(k))                 bias by primordial non-Gaussianity
 ==========  ======================================  =======================================
 
-T the transfer function, and one factor of l for the whole tracer. In the flat sky, ``lensing`` is the density itself: the
-Laplacian across the line of sight is taken for the one in space.
+T the transfer function, and one factor of l for the whole tracer. In the flat sky, ``lensing`` is
+the density itself: the Laplacian across the line of sight is taken for the one in space.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 KINDS = ("density", "rsd", "lensing", "potential", "primordial")
 
 # Factors of l for a whole tracer.
-FACTORS = {
-    "none": lambda l: np.ones_like(l),
+FACTORS: dict[str, Callable[[Array], Array]] = {
+    "none": lambda l: jnp.ones_like(l),
     # Shear over convergence, in harmonics of spin 2.
-    "shear": lambda l: np.sqrt((l + 2) * (l - 1) / (l * (l + 1))),
+    "shear": lambda l: jnp.sqrt((l + 2) * (l - 1) / (l * (l + 1))),
     # Lensing potential over convergence.
     "potential": lambda l: 2 / (l * (l + 1)),
 }
@@ -60,20 +60,3 @@ class Tracer:
     chi: Array
     terms: dict[str, Array]
     factor: str = "none"
-
-
-def clustering(chi: Array, density: Array, growth_rate: Array | None = None) -> Tracer:
-    """Galaxies.
-
-    Parameters
-    ----------
-    chi : array, (n,)
-    density : array, (n,)
-        Bias times galaxies per comoving distance, normalised to one, h/Mpc.
-    growth_rate : array, (n,), optional
-        Growth rate times the same without bias: with redshift-space distortions.
-    """
-    terms = {"density": jnp.asarray(density)}
-    if growth_rate is not None:
-        terms["rsd"] = jnp.asarray(growth_rate)
-    return Tracer(jnp.asarray(chi), terms)

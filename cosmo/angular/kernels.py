@@ -1,0 +1,89 @@
+"""Tables of kernels at multipoles and nodes, ready to be multiplied with coefficients of P(k)."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from numpy.typing import NDArray
+
+from cosmo.angular import bessel
+from cosmo.angular.fftlog import Modes
+from cosmo.angular.legendre import FullSky
+from cosmo.angular.nodes import Columns, Real, lagrange
+from cosmo.angular.spectra import Kernels, Kinds
+
+# Step in ln u where multipoles are interpolated: seven to an oscillation of the baryons at
+# k = 0.3 h/Mpc. Up to as many multipoles are computed one by one instead.
+_STEP = 0.03
+_BEYOND = 4
+_POINTS = 8
+_POTENTIALS = ("potential", "primordial")
+
+
+def _packed(table: NDArray[np.complex128]) -> Array:
+    return jnp.asarray(np.concatenate([table.real, table.imag], axis=-1))
+
+
+def _powers(base: Real, power: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    return np.exp(np.log(base)[..., None] * power)
+
+
+def _multipoles(wanted: Real) -> tuple[Real, Array | None]:
+    """Values of u at which the flat sky is computed, and what interpolates from there."""
+    n = int(np.ceil(np.log(wanted.max() / wanted.min()) / _STEP)) + 2 * _BEYOND + 1
+    if wanted.size <= n:
+        return wanted, None
+    u = wanted.min() * np.exp(_STEP * np.arange(-_BEYOND, n - _BEYOND))
+    first, weights = lagrange(np.log(u), np.log(wanted), _POINTS)
+    matrix = np.zeros((wanted.size, u.size))
+    np.put_along_axis(matrix, first[:, None] + np.arange(_POINTS), weights, axis=1)
+    return u, jnp.asarray(matrix)
+
+
+def flat_kernels(
+    kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
+) -> Kernels:
+    """Kernels of the flat sky."""
+    u, between = _multipoles(ells + 0.5)
+    k = bessel.kernels(modes.nu, (u[:, None] * columns.eta).ravel())
+    # (k_par / k)^2 = 1 - q^2 / k^2.
+    shapes = {
+        (0, 0): k.zero,
+        (1, 0): k.zero - k.two,
+        (2, 0): k.zero - 2 * k.two + k.four,
+        (0, 1): k.two,
+        (1, 1): k.two - k.four,
+        (0, 2): k.four,
+    }
+    tables, which, places = [], [], {}
+    for pair in sorted(kinds):
+        shape = pair.count("rsd"), sum(kind in _POTENTIALS for kind in pair)
+        if shape not in places:
+            places[shape] = len(tables)
+            table = _powers(u[:, None] / columns.effective, modes.nu + 1 - 2 * shape[1])
+            table *= shapes[shape].reshape(table.shape)
+            tables.append(_packed(table * (columns.geometric / columns.effective)[:, None]))
+        which.append((pair, places[shape]))
+    return Kernels(tuple(tables), tuple(which), between)
+
+
+def exact_kernels(
+    kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
+) -> Kernels:
+    """Kernels of the full sky."""
+    sky = FullSky(ells, modes.nu, columns.eta)
+    power = _powers(columns.geometric, -(modes.nu + 1))
+    tables, which = [], []
+    for pair in sorted(kinds):
+        factor = np.ones((ells.size, columns.eta.size))
+        for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
+            if kind == "lensing":
+                factor *= (ells * (ells + 1))[:, None] * (columns.geometric / side) ** 2
+            elif kind in _POTENTIALS:
+                factor *= columns.geometric**2
+        potentials = sum(kind not in ("density", "rsd") for kind in pair)
+        table = sky.kernel((pair[0] == "rsd", pair[1] == "rsd"), potentials)
+        which.append((pair, len(tables)))
+        tables.append(_packed(table * power * factor[..., None]))
+    return Kernels(tuple(tables), tuple(which))
