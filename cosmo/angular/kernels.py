@@ -63,9 +63,10 @@ def flat_kernels(
             places[shape] = len(tables)
             table = _powers(u[:, None] / columns.effective, modes.nu + 1 - 2 * shape[1])
             table *= shapes[shape].reshape(table.shape)
-            tables.append(_packed(table * (columns.geometric / columns.effective)[:, None]))
+            tables.append(_packed(table))
         which.append((pair, places[shape]))
-    return Kernels(tuple(tables), tuple(which), between)
+    factor = jnp.asarray(columns.geometric / columns.effective)
+    return Kernels(tuple(tables), dict.fromkeys(sorted(kinds), factor), tuple(which), between)
 
 
 def exact_kernels(
@@ -74,16 +75,23 @@ def exact_kernels(
     """Kernels of the full sky."""
     sky = FullSky(ells, modes.nu, columns.eta)
     power = _powers(columns.geometric, -(modes.nu + 1))
-    tables, which = [], []
+    tables, which, places, factors = [], [], {}, {}
     for pair in sorted(kinds):
-        factor = np.ones((ells.size, columns.eta.size))
+        factor = np.ones(columns.eta.size)
         for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
             if kind == "lensing":
-                factor *= (ells * (ells + 1))[:, None] * (columns.geometric / side) ** 2
+                factor *= (columns.geometric / side) ** 2
             elif kind in _POTENTIALS:
                 factor *= columns.geometric**2
-        potentials = sum(kind not in ("density", "rsd") for kind in pair)
-        table = sky.kernel((pair[0] == "rsd", pair[1] == "rsd"), potentials)
-        which.append((pair, len(tables)))
-        tables.append(_packed(table * power * factor[..., None]))
-    return Kernels(tuple(tables), tuple(which))
+        factors[pair] = jnp.asarray(factor)
+        distorted = pair[0] == "rsd", pair[1] == "rsd"
+        potentials, lensing = 2 - sum(k in ("density", "rsd") for k in pair), pair.count("lensing")
+        shape = distorted, potentials, lensing
+        if shape not in places:
+            places[shape] = len(tables)
+            before = (ells * (ells + 1.0)) ** lensing
+            tables.append(
+                _packed(sky.kernel(distorted, potentials) * power * before[:, None, None])
+            )
+        which.append((pair, places[shape]))
+    return Kernels(tuple(tables), factors, tuple(which))
