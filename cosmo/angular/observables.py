@@ -136,6 +136,8 @@ def galaxy_lensing(
     chi, z = _grid(background, nz, chi, to_zero=True)
     weight = lensing(background, chi, nz)
     if intrinsic_alignment is not None:
+        if len(intrinsic_alignment) != 3:
+            raise ValueError(f"intrinsic_alignment = {intrinsic_alignment} is not (A, eta, z0)")
         amplitude, eta, z0 = intrinsic_alignment
         answer = -amplitude * C1_RHO_CRITICAL * matter(background) / growth(background, z)
         answer *= ((1 + z) / (1 + z0)) ** eta

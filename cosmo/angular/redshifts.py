@@ -90,7 +90,7 @@ def gaussian_nz(z_mean: Any, sigma_z: Any) -> GaussianRedshifts:
         z_mean or sigma_z is not above 0, or nothing is left above ``NEAREST``.
     """
     for name, value in (("z_mean", z_mean), ("sigma_z", sigma_z)):
-        if not _traced(value) and not (np.isfinite(value) and value > 0):
+        if not _traced(value) and not (_is_number(value) and value > 0):
             raise ValueError(f"{name} = {value} is not above 0")
     if not _traced(z_mean, sigma_z) and z_mean + 3 * sigma_z < NEAREST:
         raise ValueError(f"z_mean = {z_mean} leaves nothing above z = {NEAREST:g}")
@@ -163,7 +163,7 @@ def of_redshift(given: Any, name: str) -> Callable[[Array], Array]:
         x = jnp.asarray(rows, float)
         slope = slopes(x, values)
         return lambda z: hermite(x, values, slope, jnp.clip(z, x[0], x[-1]))
-    if np.ndim(given) or (not _traced(given) and not np.isfinite(given)):
+    if np.ndim(given) or (not _traced(given) and not _is_number(given)):
         raise ValueError(f"{name} = {given} is no number, function of z, or pair of z and values")
     return lambda z: jnp.full(jnp.shape(z), given, jnp.result_type(z))
 
@@ -191,8 +191,18 @@ def _traced(*values: Any) -> bool:
     return any(isinstance(value, Tracer) for value in values)
 
 
+def _is_number(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(float(value)))
+    except (TypeError, ValueError):
+        return False
+
+
 def _ascending(z: Any, name: str) -> np.ndarray:
-    rows = np.asarray(z, np.float64)
+    try:
+        rows = np.asarray(z, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is not an array of numbers") from None
     if rows.ndim != 1 or rows.size < _ROWS:
         raise ValueError(f"{name} has the shape {rows.shape}; {_ROWS} or more rows are needed")
     if not np.isfinite(rows).all():
@@ -206,7 +216,10 @@ def _ascending(z: Any, name: str) -> np.ndarray:
 
 
 def _of_length(given: Any, n: int, name: str) -> Array:
-    values = jnp.asarray(given, float)
+    try:
+        values = jnp.asarray(given, float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is not an array of numbers") from None
     if values.shape != (n,):
         raise ValueError(f"{name} has the shape {values.shape} and z has {n} rows")
     if not _traced(values) and not np.isfinite(values).all():

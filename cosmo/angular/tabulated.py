@@ -65,6 +65,8 @@ def from_kernel(chi: Any, kernel: Any, kind: str = "density", factor: str = "non
 def kernel_notes(chi: Any, kernel: Any, kind: str = "density") -> list[str]:
     """What is to be told of a kernel that `from_kernel` takes: where it is cut off."""
     at, weight = _distances(chi), np.asarray(kernel, np.float64)
+    if not weight.any():
+        return []
     share = np.abs(weight) / np.abs(weight).max()
     notes = []
     if kind == "lensing":
@@ -87,7 +89,10 @@ def _cut(verb: str, chi: float, share: float) -> str:
 
 
 def _distances(chi: Any) -> NDArray[np.float64]:
-    at = np.asarray(chi, np.float64)
+    try:
+        at = np.asarray(chi, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("chi is not an array of numbers") from None
     if at.ndim != 1 or at.size < _ROWS:
         raise ValueError(f"chi has the shape {at.shape}; {_ROWS} or more rows are needed")
     if not np.isfinite(at).all():

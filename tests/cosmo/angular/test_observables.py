@@ -399,6 +399,8 @@ def test_names_and_numbers_that_make_no_sense_are_refused(late):
         cmb_lensing(late, 1000.0, "shear")
     with pytest.raises(ValueError, match="chi_star = -1"):
         cmb_lensing(late, -1.0)
+    with jax.enable_x64(True), pytest.raises(ValueError, match=r"is not \(A, eta, z0\)"):
+        galaxy_lensing(late, NZ, (1.0, 2.0))
     with pytest.raises(ValueError, match="z_max = 0"):
         isw(late, 0.0)
     with jax.enable_x64(True), pytest.raises(ValueError, match="magnification = nan"):

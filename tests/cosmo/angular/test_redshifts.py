@@ -109,6 +109,7 @@ def test_a_grid_is_led_on_without_a_jump_in_its_steps():
 @pytest.mark.parametrize(
     ("z", "density", "message"),
     [
+        ("a", [1, 1, 1], "z is not an array of numbers"),
         ([0.1, 0.2, 0.3], [1, 1, 1], "4 or more rows"),
         ([0.1, 0.2, 0.2, 0.3], [1, 1, 1, 1], "z does not ascend after row 1"),
         ([0.1, np.nan, 0.2, 0.3], [1, 1, 1, 1], "z is not finite in row 1"),
@@ -143,6 +144,8 @@ def test_gaussians_that_make_no_sense_are_refused(mean, sigma, message):
     ("given", "message"),
     [
         (np.nan, "bias = nan"),
+        ("linear", "bias = linear is no number"),
+        (None, "bias = None is no number"),
         (np.ones(3), "is no number"),
         (([0.1, 0.2, 0.3, 0.4], [1, 2, 3]), "bias has the shape"),
         (([0.1, 0.2, 0.3, 0.4], [1, 2, 3, np.nan]), "bias is not finite"),
