@@ -74,6 +74,11 @@ class Background:
         f = d ln D / d ln a.
     curvature : scalar
         K, (h/Mpc)^2; negative is open.
+    omega_m : scalar, optional
+        All matter today, which lensing and potentials need. `dataclasses.replace` adds it to a
+        table.
+    growth_today : scalar, optional
+        D today, were it a while matter alone counts, which primordial bias needs.
     """
 
     z: Array
@@ -82,6 +87,8 @@ class Background:
     growth: Array
     growth_rate: Array
     curvature: Array
+    omega_m: Any = None
+    growth_today: Any = None
 
 
 def background_of(cosmology: Cosmology, z_max: float, n: int = 1024) -> Background:
@@ -125,6 +132,8 @@ def _background(cosmology: Cosmology, z_max: Any, n: int) -> Background:
         growth=mode.growth(z),
         growth_rate=mode.growth_rate(z),
         curvature=jnp.asarray(cosmology.curvature, float),
+        omega_m=jnp.asarray(cosmology.omega_m, float),
+        growth_today=mode.from_early,
     )
 
 
