@@ -66,7 +66,7 @@ _TURN = 16
 _X_MIN = 1e-9
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _table(mu_key: tuple[complex, ...]) -> tuple[NDArray[np.float64], Complex, Complex]:
     """Values of ln x from ``X_MAX`` downwards, K, and its derivative with ln x, (n_x, n_mode)."""
     mu = np.array(mu_key)

@@ -10,12 +10,15 @@ multiplications of each power by a function of nu, which knows of no cosmology.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from numpy.typing import NDArray
+
+# P(k) falls from k to k^-3, and P(k) / T(k)^2 is near k throughout.
+_TILT = 0.92
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,10 @@ class Modes:
     def nu(self) -> NDArray[np.complex128]:
         """The powers, (n / 2 + 1,)."""
         return self.bias + 2j * np.pi * np.arange(self.n // 2 + 1) / (self.n * self.step)
+
+    def over_transfer(self, times: int) -> Modes:
+        """Powers for P(k) over so many transfer functions, which falls less or rises."""
+        return replace(self, bias=self.bias + _TILT * times)
 
     def coefficients(self, pk: Array) -> Array:
         """The c_m of spectra on the grid.

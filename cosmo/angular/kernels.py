@@ -41,14 +41,13 @@ def _multipoles(wanted: Real) -> tuple[Real, Array | None]:
     return u, jnp.asarray(matrix)
 
 
-def flat_kernels(
-    kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
-) -> Kernels:
-    """Kernels of the flat sky."""
-    u, between = _multipoles(ells + 0.5)
-    k = bessel.kernels(modes.nu, (u[:, None] * columns.eta).ravel())
+def _flat_shapes(
+    nu: NDArray[np.complex128], x: Real
+) -> dict[tuple[int, int], NDArray[np.complex128]]:
+    """By how many of two terms are distorted, and how many are potentials."""
+    k = bessel.kernels(nu, x)
     # (k_par / k)^2 = 1 - q^2 / k^2.
-    shapes = {
+    return {
         (0, 0): k.zero,
         (1, 0): k.zero - k.two,
         (2, 0): k.zero - 2 * k.two + k.four,
@@ -56,15 +55,26 @@ def flat_kernels(
         (1, 1): k.two - k.four,
         (0, 2): k.four,
     }
+
+
+def flat_kernels(
+    kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
+) -> Kernels:
+    """Kernels of the flat sky."""
+    u, between = _multipoles(ells + 0.5)
+    found: dict[int, dict[tuple[int, int], NDArray[np.complex128]]] = {}
     tables, which, places = [], [], {}
     for pair in sorted(kinds):
+        times = pair.count("primordial")
+        nu = modes.over_transfer(times).nu
+        if times not in found:
+            found[times] = _flat_shapes(nu, (u[:, None] * columns.eta).ravel())
         shape = pair.count("rsd"), sum(kind in _POTENTIALS for kind in pair)
-        if shape not in places:
-            places[shape] = len(tables)
-            table = _powers(u[:, None] / columns.effective, modes.nu + 1 - 2 * shape[1])
-            table *= shapes[shape].reshape(table.shape)
-            tables.append(_packed(table))
-        which.append((pair, places[shape]))
+        if (shape, times) not in places:
+            places[shape, times] = len(tables)
+            table = _powers(u[:, None] / columns.effective, nu + 1 - 2 * shape[1])
+            tables.append(_packed(table * found[times][shape].reshape(table.shape)))
+        which.append((pair, places[shape, times]))
     factor = jnp.asarray(columns.geometric / columns.effective)
     return Kernels(tuple(tables), dict.fromkeys(sorted(kinds), factor), tuple(which), between)
 
@@ -73,10 +83,13 @@ def exact_kernels(
     kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
 ) -> Kernels:
     """Kernels of the full sky."""
-    sky = FullSky(ells, modes.nu, columns.eta)
-    power = _powers(columns.geometric, -(modes.nu + 1))
+    skies: dict[int, FullSky] = {}
     tables, which, places, factors = [], [], {}, {}
     for pair in sorted(kinds):
+        times = pair.count("primordial")
+        nu = modes.over_transfer(times).nu
+        if times not in skies:
+            skies[times] = FullSky(ells, nu, columns.eta)
         factor = np.ones(columns.eta.size)
         for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
             if kind == "lensing":
@@ -86,12 +99,11 @@ def exact_kernels(
         factors[pair] = jnp.asarray(factor)
         distorted = pair[0] == "rsd", pair[1] == "rsd"
         potentials, lensing = 2 - sum(k in ("density", "rsd") for k in pair), pair.count("lensing")
-        shape = distorted, potentials, lensing
+        shape = distorted, potentials, lensing, times
         if shape not in places:
             places[shape] = len(tables)
-            before = (ells * (ells + 1.0)) ** lensing
-            tables.append(
-                _packed(sky.kernel(distorted, potentials) * power * before[:, None, None])
-            )
+            table = skies[times].kernel(distorted, potentials)
+            table = table * _powers(columns.geometric, -(nu + 1))
+            tables.append(_packed(table * ((ells * (ells + 1.0)) ** lensing)[:, None, None]))
         which.append((pair, places[shape]))
     return Kernels(tuple(tables), factors, tuple(which))

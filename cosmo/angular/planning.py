@@ -222,7 +222,9 @@ def choose(
         group = block.group(work, grid, (kernels,))
         whole = np.asarray(work.spectra(group))
         against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
-        error = {axis: _next_difference(work, group, grid, axis, against) for axis in ("chi", "eta")}
+        error = {
+            axis: _next_difference(work, group, grid, axis, against) for axis in ("chi", "eta")
+        }
         worst = {axis: float((e / against).max()) for axis, e in error.items()}
         if max(worst.values()) <= tolerance:
             return Chosen(block, grid, whole, error["chi"] + error["eta"])

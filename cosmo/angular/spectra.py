@@ -164,9 +164,11 @@ def _window_products(
 def _coefficients(modes: Modes, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
     """Of P(k) over 0, 1 and 2 transfer functions, (n_node, 2 n_mode) each."""
     out = []
-    for spectrum in [pk] if transfer is None else [pk, pk / transfer, pk / transfer**2]:
-        rows = modes.coefficients(spectrum)
-        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (modes.nu + 1))
+    spectra = [pk] if transfer is None else [pk, pk / transfer, pk / transfer**2]
+    for times, spectrum in enumerate(spectra):
+        tilted = modes.over_transfer(times)
+        rows = tilted.coefficients(spectrum)
+        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (tilted.nu + 1))
         # A real product of these with (Re, Im) is the real part of the complex one.
         out.append(jnp.concatenate([rows.real, -rows.imag], axis=-1))
     return out
