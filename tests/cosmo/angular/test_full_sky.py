@@ -113,10 +113,10 @@ def exact(sky, tracers, pair, ells, distorted):
             tracers, sky.power_everywhere, modes, jax.numpy.asarray(transfer(modes.k))
         )
         low, high = tracers[0].chi[0], tracers[0].chi[-1]
-        eta, weight = nodes.logarithmic(1e-6, np.log(high / low), 0.08)
+        eta, weight = nodes.separations(0.0, np.log(high / low), 2e-5, 0.08)
         columns = nodes.columns(eta, weight, "chi_e")
         spacing = (high - low) / (120 if distorted else 60)
-        grid = nodes.Grid(nodes.distances(low, high, spacing, 0.06), columns, 0.08)
+        grid = nodes.Grid(nodes.distances(low, high, spacing, 0.06), columns)
         table = kernels.exact_kernels(work.kinds([pair]), columns, ells, work.modes)
         group = planning.Block((pair,)).group(work, grid, (table,))
         return np.asarray(work.spectra(group))[0]

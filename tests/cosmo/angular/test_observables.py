@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from cosmo.angular import planning, spectra
+from cosmo.angular import accuracy, planning
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.nodes import lagrange
 from cosmo.angular.observables import (
@@ -283,10 +283,13 @@ def test_spectra_are_limbers_on_small_scales():
         ]
         tracers = [with_growth(t, growth(background, at_rows(background, t))) for t in tracers]
         pairs = [(0, 0), (0, 1), (2, 3), (1, 4)]
-        plan = planning.make_plan(tracers, pairs, np.array([1000.0]), 2, 1e-4, modes)
-        pk = power(modes.k, jnp.zeros(1))
-        rows = [jnp.broadcast_to(pk, (g.chi.size, modes.n)) for g in plan.groups]
-        got = np.asarray(spectra.angular_spectra(plan, tracers, rows))[:, 0]
+
+        def everywhere(k, chi):
+            return jnp.broadcast_to(power(k, jnp.zeros(1)), (len(chi), len(k)))
+
+        work = planning.Work(tracers, everywhere, modes)
+        ells = np.array([990, 1000])
+        got = accuracy.evaluate(accuracy.make_plan(work, pairs, ells), work)[: len(pairs), 1]
         wanted = [limber(background, tracers[a], tracers[b], power, 1000) for a, b in pairs]
     np.testing.assert_allclose(got, wanted, rtol=5e-3)
 
