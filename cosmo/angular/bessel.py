@@ -63,7 +63,7 @@ def _along(series: Complex, steps: NDArray[np.float64]) -> tuple[Complex, Comple
 _STEP = 0.005
 # As many share a Taylor series.
 _TURN = 16
-_X_MIN = 1e-7
+_X_MIN = 1e-9
 
 
 @lru_cache(maxsize=4)
@@ -135,7 +135,7 @@ class Kernels:
 
 
 def kernels(nu: Complex, x: NDArray[np.float64]) -> Kernels:
-    """The kernels of powers nu at x, (n_x,), of at least 1e-7; zero beyond ``X_MAX``."""
+    """The kernels of powers nu at x, (n_x,), of at least 1e-9; zero beyond ``X_MAX``."""
     if x.min() < _X_MIN:
         raise ValueError(f"x: {x.min():.3g} is below {_X_MIN}")
     mu = (nu + 1) / 2

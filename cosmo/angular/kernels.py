@@ -73,10 +73,10 @@ def flat_kernels(
         if (shape, times) not in places:
             places[shape, times] = len(tables)
             table = _powers(u[:, None] / columns.effective, nu + 1 - 2 * shape[1])
-            table *= found[times][shape].reshape(table.shape)
-            tables.append(_packed(table * (columns.geometric / columns.effective)[:, None]))
+            tables.append(_packed(table * found[times][shape].reshape(table.shape)))
         which.append((pair, places[shape, times]))
-    return Kernels(tuple(tables), tuple(which), between)
+    factor = jnp.asarray(columns.geometric / columns.effective)
+    return Kernels(tuple(tables), dict.fromkeys(sorted(kinds), factor), tuple(which), between)
 
 
 def exact_kernels(
@@ -84,21 +84,25 @@ def exact_kernels(
 ) -> Kernels:
     """Kernels of the full sky."""
     skies: dict[int, FullSky] = {}
-    tables, which = [], []
+    tables, which, places, factors = [], [], {}, {}
     for pair in sorted(kinds):
-        times = pair.count("primordial")
-        nu = modes.over_transfer(times).nu
-        if times not in skies:
-            skies[times] = FullSky(ells, nu, columns.eta)
-        factor = np.ones((ells.size, columns.eta.size))
+        factor = np.ones(columns.eta.size)
         for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
             if kind == "lensing":
-                factor *= (ells * (ells + 1))[:, None] * (columns.geometric / side) ** 2
+                factor *= (columns.geometric / side) ** 2
             elif kind in _POTENTIALS:
                 factor *= columns.geometric**2
-        potentials = sum(kind not in ("density", "rsd") for kind in pair)
-        table = skies[times].kernel((pair[0] == "rsd", pair[1] == "rsd"), potentials)
-        which.append((pair, len(tables)))
-        power = _powers(columns.geometric, -(nu + 1))
-        tables.append(_packed(table * power * factor[..., None]))
-    return Kernels(tuple(tables), tuple(which))
+        factors[pair] = jnp.asarray(factor)
+        times = pair.count("primordial")
+        distorted = pair[0] == "rsd", pair[1] == "rsd"
+        potentials, lensing = 2 - sum(k in ("density", "rsd") for k in pair), pair.count("lensing")
+        shape = distorted, potentials, lensing, times
+        if shape not in places:
+            places[shape] = len(tables)
+            nu = modes.over_transfer(times).nu
+            sky = skies.setdefault(times, FullSky(ells, nu, columns.eta))
+            before = (ells * (ells + 1.0)) ** lensing
+            power = _powers(columns.geometric, -(nu + 1)) * before[:, None, None]
+            tables.append(_packed(sky.kernel(distorted, potentials) * power))
+        which.append((pair, places[shape]))
+    return Kernels(tuple(tables), factors, tuple(which))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Real = NDArray[np.float64]
 
-# What a weight is worth dropping for, as a share of its maximum.
+# Share of a weight's integral that may be lost at either end.
 _FAINT = 1e-7
 # Points that one interpolation of a weight takes.
 POINTS = 6
@@ -53,17 +53,24 @@ class Columns:
         return self.geometric * np.sqrt(np.sinh(self.eta) / self.eta)
 
 
-def logarithmic(
-    low: float, high: float, step: float, rounded: Callable[[int], int] = int
+def separations(
+    nearest: float, farthest: float, scale: float, step: float, rounded: Callable[[int], int] = int
 ) -> tuple[Real, Real]:
-    """Nodes from low or less to high, equal in the logarithm, and weights.
+    """Nodes of eta and their weights, how many being rounded.
 
-    The first stands for all below. How many there are is rounded.
+    Equal steps in ln eta where windows are apart. Where they meet, equal steps t of
+    eta = scale sinh t: what is integrated is even in eta, and so in t, and sums of equal steps
+    over all t converge exponentially.
     """
-    n = rounded(int(np.ceil(np.log(high / low) / step)) + 1)
-    eta = high * np.exp(step * np.arange(1 - n, 1))
-    weight = step * eta
-    weight[0] /= -np.expm1(-step)
+    if nearest > 0:
+        n = rounded(int(np.ceil(np.log(farthest / nearest) / step)) + 1)
+        eta = farthest * np.exp(step * np.arange(1 - n, 1))
+        return eta, step * eta
+    n = rounded(int(np.ceil(np.arcsinh(farthest / scale) / step)) + 1)
+    t = step * np.arange(n)
+    eta, weight = scale * np.sinh(t), step * scale * np.cosh(t)
+    # Kernels are constant so near to zero, but not each of their powers.
+    eta[0], weight[0] = 0.01 * scale, weight[0] / 2
     return eta, weight
 
 
@@ -126,9 +133,16 @@ class Window:
     @property
     def ends(self) -> tuple[float, float]:
         """Distances between which it is worth anything."""
-        seen = np.nonzero(self.weight > _FAINT * self.weight.max())[0]
-        low, high = max(seen[0] - 1, 0), min(seen[-1] + 1, self.chi.size - 1)
-        return float(self.chi[low]), float(self.chi[high])
+        # Grids may be coarse where weights are small.
+        parts = np.geomspace(self.chi[:-1], self.chi[1:], 8, endpoint=False, axis=1).ravel()
+        chi = np.r_[parts, self.chi[-1]]
+        weight = np.interp(chi, self.chi, self.weight)
+        steps = np.diff(chi) * (weight[1:] + weight[:-1])
+        below = np.r_[0, np.cumsum(steps)]
+        above = np.r_[np.cumsum(steps[::-1])[::-1], 0]
+        low = np.nonzero(below <= _FAINT * below[-1])[0][-1]
+        high = np.nonzero(above <= _FAINT * above[0])[0][0]
+        return float(chi[low]), float(chi[high])
 
 
 @dataclass(frozen=True)
@@ -164,7 +178,6 @@ class Grid:
 
     distances: Distances
     columns: Columns
-    step: float
 
     def coarser(self, every: int, axis: str) -> Real:
         """What multiplies weights for sums over every few nodes in chi or eta only.
@@ -178,6 +191,4 @@ class Grid:
             kept = np.where(np.arange(n_node) % every == 0, float(every), 0.0)
             return np.broadcast_to(kept, (n_eta, n_node))
         kept = np.where(np.arange(n_eta) % every == 0, float(every), 0.0)
-        # The first node stands for all below it.
-        kept[0] = every * np.expm1(-self.step) / np.expm1(-self.step * every)
         return np.broadcast_to(kept[:, None], (n_eta, n_node))

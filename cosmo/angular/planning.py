@@ -30,15 +30,19 @@ _ETA_STEP = 0.16
 # The coarsest grid in chi: this many intervals across the narrower window, and at most this
 # share of a distance from one node to the next.
 _INTERVALS = 24
-_SHARE = 0.12
+_SHARE = 0.24
+# Steps of refinement.
+_FINER = 1.4
 # Windows that differ more in width are integrated around the narrower.
 _UNLIKE = 4.0
 _MOST_NODES = 12_000
+# u eta beyond which kernels, which fall as exp(-u eta), are dropped.
+_REACH = 25.0
 
 
 def _rounded(n: int) -> int:
     """A little more than n: groups of one shape share compiled programs."""
-    unit = 8 if n <= 128 else 64
+    unit = 8 if n <= 128 else 16
     return unit * int(np.ceil(n / unit))
 
 
@@ -195,14 +199,17 @@ def choose(
     """
     pairs = [(work.window(a), work.window(b)) for a, b in block.pairs]
     extents = np.array([_extent(block, a, b) for a, b in pairs])
-    nearest, farthest = extents[:, 0].min(), extents[:, 1].max()
+    nearest = extents[:, 0].min()
+    # Farther apart than that, kernels are nothing.
+    reach = _REACH / (probes.min() + 0.5)
+    farthest = max(min(extents[:, 1].max(), reach), nearest * 1.01)
     low, high = extents[:, 2].min(), extents[:, 3].max()
     width = min(w.ends[1] - w.ends[0] for pair in pairs for w in pair)
     # Where kernels and windows are as good as constant.
-    smallest = min(0.02 / probes.max(), 0.002 * width / high, 0.3 / high)
+    smallest = min(0.05 / probes.max(), 0.005 * width / high, 0.3 / high)
     spacing, share, step = width / _INTERVALS, _SHARE, _ETA_STEP
     while True:
-        eta, weight = nodes.logarithmic(max(nearest, smallest), farthest, step, _rounded)
+        eta, weight = nodes.separations(nearest, farthest, smallest, step, _rounded)
         columns = nodes.columns(eta, weight, block.anchor)
         distances = nodes.distances(low, high, spacing, share, _rounded)
         if distances.chi.size > _MOST_NODES or eta.size > _MOST_NODES:
@@ -210,19 +217,21 @@ def choose(
                 f"tracers {sorted({i for p in block.pairs for i in p})}: their windows are too "
                 f"sharp to be integrated to {tolerance:g}; smooth them or allow a larger tolerance"
             )
-        grid = Grid(distances, columns, step)
+        grid = Grid(distances, columns)
         kernels = flat_kernels(work.kinds(block.pairs), columns, probes, work.modes)
         group = block.group(work, grid, (kernels,))
         whole = np.asarray(work.spectra(group))
         against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
-        error = {axis: _next_difference(work, group, grid, axis, whole) for axis in ("chi", "eta")}
+        error = {
+            axis: _next_difference(work, group, grid, axis, against) for axis in ("chi", "eta")
+        }
         worst = {axis: float((e / against).max()) for axis, e in error.items()}
         if max(worst.values()) <= tolerance:
             return Chosen(block, grid, whole, error["chi"] + error["eta"])
         if worst["chi"] > tolerance:
-            spacing, share = spacing / 2, share / 2
+            spacing, share = spacing / _FINER, share / _FINER
         if worst["eta"] > tolerance:
-            step /= 2
+            step /= _FINER
 
 
 def amplitudes(wanted: Sequence[Pair], pairs: Sequence[Pair], cl: Real) -> Real:
@@ -231,14 +240,16 @@ def amplitudes(wanted: Sequence[Pair], pairs: Sequence[Pair], cl: Real) -> Real:
     return np.array([np.sqrt(np.abs(own[a] * own[b])) for a, b in wanted])
 
 
-def _next_difference(work: Work, group: Group, grid: Grid, axis: str, whole: Real) -> Real:
+def _next_difference(work: Work, group: Group, grid: Grid, axis: str, against: Real) -> Real:
     """What halving the spacing of nodes once more would change, as far as one can tell."""
-    coarse = [
+    sums = [
         np.asarray(work.spectra(replace(group, measure=group.measure * grid.coarser(n, axis))))
-        for n in (2, 4)
+        for n in (1, 2, 4)
     ]
-    last, before = np.abs(whole - coarse[0]), np.abs(coarse[0] - coarse[1])
-    return last * np.minimum(last / np.maximum(before, 1e-300), 1.0)
+    last, before = np.abs(sums[0] - sums[1]), np.abs(sums[1] - sums[2])
+    # The ratio of the worst: that of each may be small by chance.
+    ratio = (last / against).max() / max((before / against).max(), 1e-300)
+    return last * min(ratio, 1.0)
 
 
 def finished(

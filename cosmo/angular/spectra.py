@@ -51,7 +51,11 @@ class Sampling:
         return jnp.einsum("kipt,kip->tki", values[near], self.weights)
 
 
-@partial(jax.tree_util.register_dataclass, data_fields=["tables", "between"], meta_fields=["which"])
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=["tables", "factors", "between"],
+    meta_fields=["which"],
+)
 @dataclass(frozen=True)
 class Kernels:
     """Kernels of some multipoles at the nodes of eta.
@@ -60,6 +64,8 @@ class Kernels:
     ----------
     tables : tuple of array, (n_ell, n_eta, 2 n_mode)
         Real and imaginary parts.
+    factors : dict of Kinds to array, (n_eta,)
+        What else stands before a table.
     which : tuple of (Kinds, int)
         The table of each two kinds.
     between : array, (n_wanted, n_ell), optional
@@ -67,6 +73,7 @@ class Kernels:
     """
 
     tables: tuple[Array, ...]
+    factors: dict[Kinds, Array]
     which: tuple[tuple[Kinds, int], ...]
     between: Array | None = None
 
@@ -176,7 +183,8 @@ def _project(group: Group, kernels: Kernels, rows: list[Array], products: dict) 
     for kinds, (positions, product) in products.items():
         primordial = kinds.count("primordial")
         potentials = kinds.count("potential") + primordial
-        weights = (group.measure * group.chi ** (2 * potentials)).reshape(-1)
+        weights = group.measure * group.chi ** (2 * potentials)
+        weights = (weights * kernels.factors[kinds][:, None]).reshape(-1)
         key = which[kinds], primordial
         if key not in summed:
             summed[key] = (kernels.tables[key[0]] @ rows[primordial].T).reshape(n_ell, -1)
