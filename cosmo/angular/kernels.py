@@ -86,10 +86,6 @@ def exact_kernels(
     skies: dict[int, FullSky] = {}
     tables, which, places, factors = [], [], {}, {}
     for pair in sorted(kinds):
-        times = pair.count("primordial")
-        nu = modes.over_transfer(times).nu
-        if times not in skies:
-            skies[times] = FullSky(ells, nu, columns.eta)
         factor = np.ones(columns.eta.size)
         for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
             if kind == "lensing":
@@ -97,13 +93,16 @@ def exact_kernels(
             elif kind in _POTENTIALS:
                 factor *= columns.geometric**2
         factors[pair] = jnp.asarray(factor)
+        times = pair.count("primordial")
         distorted = pair[0] == "rsd", pair[1] == "rsd"
         potentials, lensing = 2 - sum(k in ("density", "rsd") for k in pair), pair.count("lensing")
         shape = distorted, potentials, lensing, times
         if shape not in places:
             places[shape] = len(tables)
-            table = skies[times].kernel(distorted, potentials)
-            table = table * _powers(columns.geometric, -(nu + 1))
-            tables.append(_packed(table * ((ells * (ells + 1.0)) ** lensing)[:, None, None]))
+            nu = modes.over_transfer(times).nu
+            sky = skies.setdefault(times, FullSky(ells, nu, columns.eta))
+            before = (ells * (ells + 1.0)) ** lensing
+            power = _powers(columns.geometric, -(nu + 1)) * before[:, None, None]
+            tables.append(_packed(sky.kernel(distorted, potentials) * power))
         which.append((pair, places[shape]))
     return Kernels(tuple(tables), factors, tuple(which))

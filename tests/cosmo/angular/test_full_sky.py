@@ -105,7 +105,7 @@ def test_convergence_to_last_scattering(sky):
     assert (np.abs(cl - wanted) <= error + 1e-5 * wanted).all()
 
 
-def exact(sky, tracers, pair, ells, distorted):
+def exact(sky, tracers, pair, ells):
     """The same by powers of k and Legendre functions, at nodes with room to spare."""
     with jax.enable_x64(True):
         modes = Modes()
@@ -113,9 +113,9 @@ def exact(sky, tracers, pair, ells, distorted):
             tracers, sky.power_everywhere, modes, jax.numpy.asarray(transfer(modes.k))
         )
         low, high = tracers[0].chi[0], tracers[0].chi[-1]
-        eta, weight = nodes.separations(0.0, np.log(high / low), 2e-5, 0.08)
+        eta, weight = nodes.separations(0.0, np.log(high / low), 1e-3, 0.08)
         columns = nodes.columns(eta, weight, "chi_e")
-        spacing = (high - low) / (120 if distorted else 60)
+        spacing = (high - low) / 48
         grid = nodes.Grid(nodes.distances(low, high, spacing, 0.06), columns)
         table = kernels.exact_kernels(work.kinds([pair]), columns, ells, work.modes)
         group = planning.Block((pair,)).group(work, grid, (table,))
@@ -134,7 +134,7 @@ def test_every_two_terms_next_to_legendre_functions(sky):
     cl, _ = full_sky_spectra(tracers, pairs, ells, sky.power, transfer=transfer)
     own = {a: row for (a, b), row in zip(pairs, cl, strict=True) if a == b}
     for pair, row in zip(pairs, cl, strict=True):
-        got = exact(sky, tracers, pair, ells, True)
+        got = exact(sky, tracers, pair, ells)
         size = np.sqrt(own[pair[0]] * own[pair[1]])
         assert (np.abs(got - row) <= 1e-5 * size).all(), pair
 
@@ -148,7 +148,7 @@ WINDOWS = [
 
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_the_fast_route_keeps_its_tolerance(sky, windows):
-    ells = np.array([2, 3, 5, 10, 20, 50, 100, 200, 500])
+    ells = np.array([2, 5, 20, 100, 500])
     tracers = [sky.tracer(*w) for w in windows]
     pairs = [(0, 0), (0, 1), (1, 1)]
     cl, error = full_sky_spectra(tracers, pairs, ells, sky.power)
