@@ -25,6 +25,8 @@ Ells = NDArray[np.int64]
 
 # Where the flat sky is compared with the full one.
 _LOW = np.array([2, 3, 4, 5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160])
+# As many at first, and all if that does not do.
+_FIRST = 11
 # Where sums over nodes are looked at.
 _PROBES = np.array([2, 6, 20, 60, 200, 600, 2000, 6000, 20000])
 # Share of the tolerance for each of chi and eta.
@@ -132,16 +134,16 @@ def _growth(work: Work, pairs: Sequence[Pair], chosen: Sequence[Chosen], probes:
     """What P(k) at chi_e in place of the geometric mean of two distances changes."""
     parts = []
     for c in chosen:
-        chi, columns = c.grid.distances.chi, c.grid.columns
-        h = 0.05
+        columns = c.grid.columns
+        kernels = flat_kernels(work.kinds(c.block.pairs), columns, probes, work.modes)
+        group = c.block.group(work, c.grid, (kernels,))
+        chi, h = np.asarray(group.chi), 0.05
         logs = [np.log(np.asarray(work.spectrum(chi * np.exp(s)))) for s in (-h, 0, h)]
         if np.ptp(logs, axis=0).max() < 1e-9:
             parts.append((c.block.pairs, np.zeros((len(c.block.pairs), probes.size))))
             continue
         slope, bend = (logs[2] - logs[0]) / (2 * h), (logs[2] - 2 * logs[1] + logs[0]) / h**2
         change = np.exp(logs[1]) * (bend / 8 - slope / 12)
-        kernels = flat_kernels(work.kinds(c.block.pairs), columns, probes, work.modes)
-        group = c.block.group(work, c.grid, (kernels,))
         group = replace(group, measure=group.measure * columns.eta[:, None] ** 2)
         parts.append((c.block.pairs, np.asarray(work.spectra(group, jnp.asarray(change)))))
     return np.abs(_summed(pairs, parts))
@@ -167,11 +169,11 @@ def make_plan(work: Work, pairs: Sequence[Pair], ells: Ells, tolerance: float = 
     cl = _summed(every, [(c.block.pairs, c.cl) for c in chosen])
     amplitude = amplitudes(every, every, cl)
 
-    low = _LOW[:9]
+    low = _LOW[:_FIRST]
     flat = _flat_sky(work, every, chosen, low)
     if flat[:, -1].max() > tolerance / 2:
         low = _LOW
-        flat = np.concatenate([flat, _flat_sky(work, every, chosen, low[9:])], axis=1)
+        flat = np.concatenate([flat, _flat_sky(work, every, chosen, low[_FIRST:])], axis=1)
     envelope = _beyond(flat, low, np.arange(ells.min(), low[-1] + 2))
     too_large = np.nonzero(envelope.max(0) > tolerance / 2)[0]
     exact_below = int(ells.min() + too_large[-1] + 1) if too_large.size else 0

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from cosmo.angular import bessel
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.legendre import FullSky
-from cosmo.angular.nodes import Columns, Real, lagrange
+from cosmo.angular.nodes import Columns, Real, interpolation
 from cosmo.angular.spectra import Kernels, Kinds
 
 # Step in ln u where multipoles are interpolated: seven to an oscillation of the baryons at
 # k = 0.3 h/Mpc. Up to as many multipoles are computed one by one instead.
 _STEP = 0.03
 _BEYOND = 4
-_POINTS = 8
+# u eta beyond which kernels, which fall as exp(-u eta), are dropped.
+REACH = 25.0
 _POTENTIALS = ("potential", "primordial")
 
 
@@ -35,10 +36,7 @@ def _multipoles(wanted: Real) -> tuple[Real, Array | None]:
     if wanted.size <= n:
         return wanted, None
     u = wanted.min() * np.exp(_STEP * np.arange(-_BEYOND, n - _BEYOND))
-    first, weights = lagrange(np.log(u), np.log(wanted), _POINTS)
-    matrix = np.zeros((wanted.size, u.size))
-    np.put_along_axis(matrix, first[:, None] + np.arange(_POINTS), weights, axis=1)
-    return u, jnp.asarray(matrix)
+    return u, jnp.asarray(interpolation(np.log(u), np.log(wanted)))
 
 
 def _flat_shapes(
@@ -62,6 +60,8 @@ def flat_kernels(
 ) -> Kernels:
     """Kernels of the flat sky."""
     u, between = _multipoles(ells + 0.5)
+    # Farther apart than that, kernels are nothing.
+    columns = columns.first(int(np.searchsorted(columns.eta, REACH / u.min())) + 1)
     found: dict[int, dict[tuple[int, int], NDArray[np.complex128]]] = {}
     tables, which, places = [], [], {}
     for pair in sorted(kinds):

@@ -21,6 +21,9 @@ Real = NDArray[np.float64]
 
 # Share of a weight's integral that may be lost at either end.
 _FAINT = 1e-7
+# Step in ln chi of the distances at which P(k) is taken, down to a share of the farthest.
+_SPARSE = 0.055
+_NEAR = 0.02
 # Points that one interpolation of a weight takes.
 POINTS = 6
 
@@ -41,6 +44,10 @@ class Columns:
     weight: Real
     lower: Real
     upper: Real
+
+    def first(self, n: int) -> Columns:
+        """The n nearest, or all."""
+        return Columns(self.eta[:n], self.weight[:n], self.lower[:n], self.upper[:n])
 
     @property
     def geometric(self) -> Real:
@@ -170,6 +177,31 @@ def distances(
         slope = 1 / spacing + 1 / (share * chi)
         chi = np.clip(chi - (count(chi) - at) / slope, low, high)
     return Distances(chi, (at[1] - at[0]) / (chi * (1 / spacing + 1 / (share * chi))))
+
+
+def interpolation(grid: Real, wanted: Real, points: int = 8) -> Real:
+    """A matrix that takes values on a grid to other places, (n_wanted, n_grid)."""
+    first, weights = lagrange(grid, wanted, points)
+    matrix = np.zeros((wanted.size, grid.size))
+    np.put_along_axis(matrix, first[:, None] + np.arange(weights.shape[-1]), weights, axis=1)
+    return matrix
+
+
+def sparser(chi: Real) -> tuple[Real, Real | None]:
+    """Distances that are enough for P(k), and what interpolates from there, (n_sparse, n_chi).
+
+    The baryons' oscillations in P(l / chi) have a period of 0.2 or more in ln chi; windows are
+    often narrower. Very near to us, where P(k) is smooth, few will do.
+    """
+    near = max(chi[0], _NEAR * chi[-1])
+    n = int(np.ceil(np.log(chi[-1] / near) / _SPARSE)) + 1
+    sparse = np.geomspace(near, chi[-1], n)
+    if near > chi[0]:
+        n = int(np.ceil(np.log(near / chi[0]) / (4 * _SPARSE))) + 1
+        sparse = np.r_[np.geomspace(chi[0], near, n)[:-1], sparse]
+    if sparse.size < 8 or 1.5 * sparse.size > chi.size:
+        return chi, None
+    return sparse, interpolation(np.log(sparse), np.log(chi)).T
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cosmo.angular import nodes
 from cosmo.angular.fftlog import Modes
-from cosmo.angular.kernels import exact_kernels, flat_kernels
+from cosmo.angular.kernels import REACH, exact_kernels, flat_kernels
 from cosmo.angular.nodes import Grid, Real, Window
 from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Sampling, group_spectra
 from cosmo.angular.tracers import Tracer
@@ -36,8 +36,6 @@ _FINER = 1.4
 # Windows that differ more in width are integrated around the narrower.
 _UNLIKE = 4.0
 _MOST_NODES = 12_000
-# u eta beyond which kernels, which fall as exp(-u eta), are dropped.
-_REACH = 25.0
 
 
 def _rounded(n: int) -> int:
@@ -116,24 +114,26 @@ class Block:
         members = tuple(sorted({i for pair in self.pairs for i in pair}))
         chi, columns = grid.distances.chi, grid.columns
 
-        def samplings(side: Real) -> tuple[Sampling, ...]:
-            made: dict[bytes, Sampling] = {}
-            out = []
-            for i in members:
-                own = np.asarray(work.tracers[i].chi)
-                if own.tobytes() not in made:
-                    first, weights = nodes.lagrange(own, chi * side[:, None])
-                    made[own.tobytes()] = Sampling(jnp.asarray(first), jnp.asarray(weights))
-                out.append(made[own.tobytes()])
-            return tuple(out)
+        own = [np.asarray(work.tracers[i].chi) for i in members]
+        grids = {grid.tobytes(): grid for grid in own}
+        places = list(grids)
 
+        def samplings(side: Real) -> tuple[Sampling, ...]:
+            at = chi * side[:, None]
+            found = [nodes.lagrange(grid, at) for grid in grids.values()]
+            return tuple(Sampling(jnp.asarray(i), jnp.asarray(w)) for i, w in found)
+
+        sparse, spread = nodes.sparser(chi)
         return Group(
-            chi=jnp.asarray(chi),
+            chi=jnp.asarray(sparse),
+            nodes=jnp.asarray(chi),
+            spread=None if spread is None else jnp.asarray(spread),
             measure=jnp.asarray(grid.distances.weight * columns.weight[:, None]),
             nearer=samplings(columns.lower),
             farther=samplings(columns.upper),
             kernels=kernels,
             members=members,
+            grids=tuple(places.index(grid.tobytes()) for grid in own),
             pairs=tuple((members.index(a), members.index(b)) for a, b in self.pairs),
             orders=self.orders,
         )
@@ -201,7 +201,7 @@ def choose(
     extents = np.array([_extent(block, a, b) for a, b in pairs])
     nearest = extents[:, 0].min()
     # Farther apart than that, kernels are nothing.
-    reach = _REACH / (probes.min() + 0.5)
+    reach = REACH / (probes.min() + 0.5)
     farthest = max(min(extents[:, 1].max(), reach), nearest * 1.01)
     low, high = extents[:, 2].min(), extents[:, 3].max()
     width = min(w.ends[1] - w.ends[0] for pair in pairs for w in pair)

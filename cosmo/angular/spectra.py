@@ -47,8 +47,10 @@ class Sampling:
 
     def __call__(self, values: Array) -> Array:
         """Values (n, n_tracer) of a grid at the nodes, (n_tracer, n_eta, n_node)."""
-        near = self.first[..., None] + jnp.arange(self.weights.shape[-1])
-        return jnp.einsum("kipt,kip->tki", values[near], self.weights)
+        # Point by point, what is gathered is summed at once and never written.
+        points = range(self.weights.shape[-1])
+        at = sum(values[self.first + p] * self.weights[..., p, None] for p in points)
+        return jnp.moveaxis(jnp.asarray(at), -1, 0)
 
 
 @partial(
@@ -80,8 +82,8 @@ class Kernels:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["chi", "measure", "nearer", "farther", "kernels"],
-    meta_fields=["members", "pairs", "orders"],
+    data_fields=["chi", "nodes", "spread", "measure", "nearer", "farther", "kernels"],
+    meta_fields=["members", "grids", "pairs", "orders"],
 )
 @dataclass(frozen=True)
 class Group:
@@ -89,15 +91,21 @@ class Group:
 
     Parameters
     ----------
-    chi : array, (n_node,)
+    chi : array, (n_chi,)
+        Where P(k) is taken.
+    nodes : array, (n_node,)
+    spread : array, (n_chi, n_node), optional
+        Interpolates from there to the nodes, if these are not the same.
     measure : array, (n_eta, n_node)
         d(ln chi) d(eta).
     nearer, farther : tuple of Sampling
-        At chi_1 and at chi_2, for each member.
+        At chi_1 and at chi_2, for each grid of tracers.
     kernels : tuple of Kernels
         Of the low multipoles and of the others.
     members : tuple of int
         The tracers concerned.
+    grids : tuple of int
+        The grid of each.
     pairs : tuple of Pair
         Places of two tracers among the members.
     orders : tuple of bool
@@ -105,11 +113,14 @@ class Group:
     """
 
     chi: Array
+    nodes: Array
+    spread: Array | None
     measure: Array
     nearer: tuple[Sampling, ...]
     farther: tuple[Sampling, ...]
     kernels: tuple[Kernels, ...]
     members: tuple[int, ...]
+    grids: tuple[int, ...]
     pairs: tuple[Pair, ...]
     orders: tuple[bool, bool]
 
@@ -136,29 +147,61 @@ class Plan:
     pairs: tuple[Pair, ...]
 
 
+def _windows(group: Group, tracers: Sequence[Tracer]) -> dict[str, tuple[list[int], Array, Array]]:
+    """Weights of each kind: whose they are, and at the nearer and farther distances."""
+    found: dict[str, list[tuple[int, Array, Array]]] = {}
+    for grid, sides in enumerate(zip(group.nearer, group.farther, strict=True)):
+        on_it = [i for i, g in enumerate(group.grids) if g == grid]
+        terms = [(i, kind) for i in on_it for kind in tracers[i].terms]
+        values = jnp.stack([tracers[i].terms[kind] for i, kind in terms], axis=1)
+        for (i, kind), nearer, farther in zip(
+            terms, *(side(values) for side in sides), strict=True
+        ):
+            found.setdefault(kind, []).append((i, nearer, farther))
+    return {
+        kind: (
+            [i for i, _, _ in rows],
+            *(jnp.stack(side) for side in list(zip(*rows, strict=True))[1:]),
+        )
+        for kind, rows in found.items()
+    }
+
+
 def _window_products(
     group: Group, tracers: Sequence[Tracer]
 ) -> dict[Kinds, tuple[list[int], Array]]:
-    """Window products by the kinds of their terms: positions of pairs, and (n_pair, n_eta n_node).
+    """Window products by kinds of terms: positions of pairs, and (n_pair, n_eta, n_chi).
 
-    A product may be of several terms' of one pair, whose position then comes more than once.
+    With the measure, and summed to the distances where P(k) is taken.
     """
-    at = []
-    for tracer, nearer, farther in zip(tracers, group.nearer, group.farther, strict=True):
-        values = jnp.stack(list(tracer.terms.values()), axis=1)
-        sides = nearer(values), farther(values)
-        at.append({kind: [s[i] for s in sides] for i, kind in enumerate(tracer.terms)})
-    found: dict[Kinds, tuple[list[int], list[Array]]] = {}
-    for position, (a, b) in enumerate(group.pairs):
-        for first in at[a]:
-            for second in at[b]:
-                for order in (0, 1):
-                    if group.orders[order]:
-                        kinds = (first, second) if order == 0 else (second, first)
-                        where, products = found.setdefault(kinds, ([], []))
-                        where.append(position)
-                        products.append(at[a][first][order] * at[b][second][1 - order])
-    return {k: (w, jnp.stack(p).reshape(len(w), -1)) for k, (w, p) in found.items()}
+    windows = _windows(group, tracers)
+    out: dict[Kinds, tuple[list[int], Array]] = {}
+    for near in windows:
+        for far in windows:
+            # Of the terms that are near and far, the first is of the pair's first tracer or not.
+            entries: dict[int, list[tuple[int, int]]] = {}
+            for position, pair in enumerate(group.pairs):
+                for order, (a, b) in enumerate((pair, pair[::-1])):
+                    if group.orders[order] and near in tracers[a].terms and far in tracers[b].terms:
+                        places = windows[near][0].index(a), windows[far][0].index(b)
+                        entries.setdefault(position, []).append(places)
+            if not entries:
+                continue
+            twice = max(len(places) for places in entries.values())
+            potentials = sum(kind in ("potential", "primordial") for kind in (near, far))
+            weights = group.measure * group.nodes ** (2 * potentials)
+            total = 0.0
+            for turn in range(twice):
+                some = [places[min(turn, len(places) - 1)] for places in entries.values()]
+                share = np.array([turn < len(places) for places in entries.values()], float)
+                a, b = np.array(some).T
+                part = windows[near][1][a] * windows[far][2][b]
+                total = total + (part if share.all() else part * share[:, None, None])
+            product = total * weights
+            if group.spread is not None:
+                product = product @ group.spread.T
+            out[near, far] = list(entries), product
+    return out
 
 
 def _coefficients(modes: Modes, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
@@ -174,21 +217,25 @@ def _coefficients(modes: Modes, group: Group, pk: Array, transfer: Array | None)
     return out
 
 
-def _project(group: Group, kernels: Kernels, rows: list[Array], products: dict) -> Array:
+def _project(
+    group: Group,
+    kernels: Kernels,
+    rows: list[Array],
+    products: dict[Kinds, tuple[list[int], Array]],
+) -> Array:
     """C_l of a group's pairs at the multipoles of some kernels, (n_pair, n_ell)."""
     which = dict(kernels.which)
-    n_ell = kernels.tables[0].shape[0]
+    n_ell, n_eta = kernels.tables[0].shape[:2]
     out = jnp.zeros((len(group.pairs), n_ell), rows[0].dtype)
     summed: dict[tuple[int, int], Array] = {}
     for kinds, (positions, product) in products.items():
-        primordial = kinds.count("primordial")
-        potentials = kinds.count("potential") + primordial
-        weights = group.measure * group.chi ** (2 * potentials)
-        weights = (weights * kernels.factors[kinds][:, None]).reshape(-1)
-        key = which[kinds], primordial
+        key = which[kinds], kinds.count("primordial")
         if key not in summed:
-            summed[key] = (kernels.tables[key[0]] @ rows[primordial].T).reshape(n_ell, -1)
-        out = out.at[np.array(positions)].add((product * weights) @ summed[key].T)
+            summed[key] = (kernels.tables[key[0]] @ rows[key[1]].T).reshape(n_ell, -1)
+        # Kernels may end before the windows do.
+        weighted = product[:, :n_eta] * kernels.factors[kinds][:, None]
+        part = weighted.reshape(len(positions), -1) @ summed[key].T
+        out = out.at[np.array(positions)].add(part)
     return out if kernels.between is None else out @ kernels.between.T
 
 
