@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +138,7 @@ class Window:
     chi: Real
     weight: Real
 
-    @property
+    @cached_property
     def ends(self) -> tuple[float, float]:
         """Distances between which it is worth anything."""
         # Grids may be coarse where weights are small.
@@ -199,7 +200,8 @@ def sparser(chi: Real) -> tuple[Real, Real | None]:
     if near > chi[0]:
         n = int(np.ceil(np.log(near / chi[0]) / (4 * _SPARSE))) + 1
         sparse = np.r_[np.geomspace(chi[0], near, n)[:-1], sparse]
-    if sparse.size < 8 or 1.5 * sparse.size > chi.size:
+    # Few are taken at the ends of a short range, where interpolation is worst.
+    if sparse.size < 24 or 1.5 * sparse.size > chi.size:
         return chi, None
     return sparse, interpolation(np.log(sparse), np.log(chi)).T
 

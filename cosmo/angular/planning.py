@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import jax.numpy as jnp
 import numpy as np
@@ -68,11 +69,14 @@ class Work:
         """P(k) at the modes' k, (n_chi, n_k)."""
         return jnp.asarray(self.power(self.modes.k, chi))
 
-    def window(self, i: int) -> Window:
-        """The sizes of all terms of a tracer."""
-        tracer = self.tracers[i]
-        weight = np.sum([np.abs(np.asarray(w)) for w in tracer.terms.values()], axis=0)
-        return Window(np.asarray(tracer.chi), weight)
+    @cached_property
+    def windows(self) -> list[Window]:
+        """The sizes of all terms of each tracer."""
+        out = []
+        for tracer in self.tracers:
+            weight = np.sum([np.abs(np.asarray(w)) for w in tracer.terms.values()], axis=0)
+            out.append(Window(np.asarray(tracer.chi), weight))
+        return out
 
     def kinds(self, pairs: Sequence[Pair]) -> set[Kinds]:
         """All pairs of kinds of terms, both ways round."""
@@ -144,7 +148,7 @@ def blocks(work: Work, pairs: Sequence[Pair]) -> list[Block]:
 
     All in one, if the nodes for all are no more than those of each pair together.
     """
-    ends = {i: work.window(i).ends for pair in pairs for i in pair}
+    ends = {i: work.windows[i].ends for pair in pairs for i in pair}
     width = {i: high - low for i, (low, high) in ends.items()}
     least, most = min(low for low, _ in ends.values()), max(high for _, high in ends.values())
     together = (most - least) / min(width.values())
@@ -197,7 +201,7 @@ def choose(
     scale : array, (n_pair, n_probe)
         What errors are measured against, if the block has not the pairs that tell.
     """
-    pairs = [(work.window(a), work.window(b)) for a, b in block.pairs]
+    pairs = [(work.windows[a], work.windows[b]) for a, b in block.pairs]
     extents = np.array([_extent(block, a, b) for a, b in pairs])
     nearest = extents[:, 0].min()
     # Farther apart than that, kernels are nothing.
