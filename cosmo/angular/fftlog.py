@@ -54,7 +54,8 @@ class Modes:
     @property
     def nu(self) -> NDArray[np.complex128]:
         """The powers, (n / 2 + 1,)."""
-        return self.bias + 2j * np.pi * np.arange(self.n // 2 + 1) / (self.n * self.step)
+        turns = np.arange(self.n // 2 + 1, dtype=np.float64)
+        return np.asarray(self.bias + 2j * np.pi * turns / (self.n * self.step), np.complex128)
 
     def over_transfer(self, times: int) -> Modes:
         """Powers for P(k) over so many transfer functions, which falls less or rises."""

@@ -59,7 +59,7 @@ def flat_kernels(
     kinds: set[Kinds], columns: Columns, ells: NDArray[np.int64], modes: Modes
 ) -> Kernels:
     """Kernels of the flat sky."""
-    u, between = _multipoles(ells + 0.5)
+    u, between = _multipoles(np.asarray(ells, np.float64) + 0.5)
     # Farther apart than that, kernels are nothing.
     columns = columns.first(int(np.searchsorted(columns.eta, REACH / u.min())) + 1)
     found: dict[int, dict[tuple[int, int], NDArray[np.complex128]]] = {}

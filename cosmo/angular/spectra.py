@@ -161,7 +161,8 @@ def _windows(group: Group, tracers: Sequence[Tracer]) -> dict[str, tuple[list[in
     return {
         kind: (
             [i for i, _, _ in rows],
-            *(jnp.stack(side) for side in list(zip(*rows, strict=True))[1:]),
+            jnp.stack([nearer for _, nearer, _ in rows]),
+            jnp.stack([farther for _, _, farther in rows]),
         )
         for kind, rows in found.items()
     }
