@@ -105,10 +105,8 @@ def spectra_at_nodes(work, block, low, high, ells=ELLS, spacing=12.0):
     columns = nodes.columns(eta, weight, block.anchor)
     grid = nodes.Grid(nodes.distances(low, high, spacing, 0.1), columns)
     kinds = work.kinds(block.pairs)
-    kernels = (
-        exact_kernels(kinds, columns, ells[ells < 10], work.modes),
-        flat_kernels(kinds, columns, ells[ells >= 10], work.modes),
-    )
+    parts = ((exact_kernels, ells[ells < 10]), (flat_kernels, ells[ells >= 10]))
+    kernels = tuple(make(kinds, columns, some, work.modes) for make, some in parts if some.size)
     return np.asarray(work.spectra(block.group(work, grid, kernels)))
 
 
