@@ -55,8 +55,9 @@ def _up(ells: NDArray[np.int64], s: Complex, eta: Real) -> Complex:
 
 def _down(ells: NDArray[np.int64], s: Complex, eta: Real) -> Complex:
     z = np.cosh(eta)[:, None]
-    # exp(2 eta) a step, where l is past the order: 20 e-foldings of convergence.
-    start = int(ells.max()) + int(np.ceil(20 / eta.min())) + 3 * int(np.abs(s.imag).max()) + 10
+    # exp(2 eta) a step, where l eta is past the order: 20 e-foldings of convergence.
+    order = int(np.abs(s.imag).max())
+    start = int(ells.max()) + int(np.ceil((20 + order) / eta.min())) + 3 * order + 10
     above = np.zeros((eta.size, s.size), complex)
     now = np.full_like(above, 1e-280)
     out = np.zeros((ells.size, *now.shape), complex)
