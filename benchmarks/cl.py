@@ -28,7 +28,7 @@ from cosmo.angular.full_sky import full_sky_spectra
 from cosmo.angular.observables import clustering, galaxy_lensing, with_growth
 from cosmo.angular.planning import Work
 from cosmo.angular.redshifts import gaussian_nz
-from cosmo.angular.spectra import Pair, angular_spectra
+from cosmo.angular.spectra import Pair, Plan, angular_spectra
 from cosmo.angular.tracers import Tracer
 from cosmo.expansion import Background, background_of, growth, redshift
 from cosmo.parameters import cosmology_of
@@ -51,7 +51,7 @@ SOURCES: list[Bin] = [
     ("shear", 1.25, 0.18),
     ("shear", 2.00, 0.45),
 ]
-N5K_ELLS = np.unique(np.geomspace(2, 2000, 127).astype(int))
+N5K_ELLS = np.unique(np.geomspace(2, 2000, 128).astype(int))
 ONE_ELLS = np.unique(np.geomspace(2, 2000, 123).astype(int))
 # CCL with Limber nowhere; by default FKEM has few distances, of which it warns.
 BEYOND = 100_000
@@ -167,16 +167,18 @@ def planned(label: str, work: Work, pairs: list[Pair], ells: NDArray[np.int64]) 
     pk = [work.spectrum(np.asarray(group.chi)) for group in plan.groups]
 
     @jax.jit
-    def spectra(amplitudes: Array, pk: list[Array]) -> Array:
+    def spectra(amplitudes: Array, pk: list[Array], plan: Plan) -> Array:
         tracers = [
             Tracer(t.chi, {kind: a * w for kind, w in t.terms.items()}, t.factor)
             for t, a in zip(work.tracers, amplitudes, strict=True)
         ]
         return angular_spectra(plan, tracers, pk)[: len(pairs)]
 
-    slopes = jax.jit(jax.grad(lambda a, pk: jnp.sum(spectra(a, pk) ** 2) * 1e12, (0, 1)))
+    slopes = jax.jit(
+        jax.grad(lambda a, pk, plan: jnp.sum(spectra(a, pk, plan) ** 2) * 1e12, (0, 1))
+    )
     amplitudes = jnp.ones(len(work.tracers))
-    return lambda slope=False: (slopes if slope else spectra)(amplitudes, pk)
+    return lambda slope=False: (slopes if slope else spectra)(amplitudes, pk, plan)
 
 
 def n5k(sky: Sky) -> None:
