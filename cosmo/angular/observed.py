@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer as Traced
 from numpy.typing import NDArray
 
 from cosmo.angular.accuracy import Errors, Planned, evaluate, make_plan
@@ -32,6 +33,9 @@ Pair = tuple[int, int]
 
 _K_GROWTH = 0.02
 """Where the growth of a power spectrum is looked at, h/Mpc."""
+
+_SHAPE = 256
+"""Distances are evaluated in multiples of so many."""
 
 _SEEN = 1e-3
 """Share of a tracer's weight that may lie nearer than the wavenumbers told of a table."""
@@ -57,23 +61,41 @@ class Matter:
 
     def growth(self, chi: Array) -> Array:
         """D at distances, (n,), 1 today."""
-        z = redshift(self.background, jnp.clip(chi, 0, self.background.chi[-1]))
-        if self.power.separable:
-            return growth(self.background, z)
-        return growth_of_power(self.power, _K_GROWTH, z)
+        return _growth(self.power, self.background, _padded(chi))[: len(chi)]
 
     def over_growth(self, k: Real, chi: Real) -> Array:
         """P(k, z(chi)) over the square of growth, (n_chi, n_k)."""
-        k, chi = jnp.asarray(k, float), jnp.asarray(chi, float)
+        k = jnp.asarray(k, float)
         if self.power.separable:
-            return jnp.broadcast_to(self.today(k), (chi.size, k.size))
-        # Nodes may be a little farther than any tracer.
-        chi = jnp.clip(chi, 0, self.background.chi[-1])
-        return self.power(k, redshift(self.background, chi)) / self.growth(chi)[:, None] ** 2
+            return jnp.broadcast_to(self.today(k), (len(chi), k.size))
+        return _over_growth(self.power, self.background, k, _padded(chi))[: len(chi)]
 
     def today(self, k: Array) -> Array:
         """P(k), (n_k,), at z = 0."""
         return self.power(jnp.asarray(k, float), jnp.zeros(1))[0]
+
+
+def _padded(chi: Array | Real) -> Array:
+    """Distances in few shapes, for which programs are compiled once."""
+    pad = jnp.pad if isinstance(chi, Traced) else np.pad
+    return jnp.asarray(pad(chi, (0, -len(chi) % _SHAPE), mode="edge"), float)
+
+
+def _redshift(background: Background, chi: Array) -> Array:
+    # Nodes may be a little farther than any tracer.
+    return redshift(background, jnp.clip(chi, 0, background.chi[-1]))
+
+
+@jax.jit
+def _growth(power: Power, background: Background, chi: Array) -> Array:
+    z = _redshift(background, chi)
+    return growth(background, z) if power.separable else growth_of_power(power, _K_GROWTH, z)
+
+
+@jax.jit
+def _over_growth(power: Power, background: Background, k: Array, chi: Array) -> Array:
+    z = _redshift(background, chi)
+    return power(k, z) / growth_of_power(power, _K_GROWTH, z)[:, None] ** 2
 
 
 @dataclass(frozen=True)
@@ -245,12 +267,16 @@ def _notes(found: AngularPower, tolerance: float) -> tuple[str, ...]:
             f"to {total[pair, ell]:.2g} of sqrt(C_aa C_bb), at ell = {ells[ell]} of pair "
             f"{found.pairs[pair]}"
         )
-    power = found.matter.power
-    while not isinstance(power, TabulatedPower) and hasattr(power, "linear"):
-        power = power.linear
-    if isinstance(power, TabulatedPower):
-        notes.append(extrapolation_note(power.table, *wavenumbers(found.work, ells)))
-    return tuple(note for note in notes if note)
+    notes += beyond_table(found.matter.power, found.work, ells)
+    return tuple(notes)
+
+
+def beyond_table(power: Power, work: Work, ells: NDArray[np.int64]) -> list[str]:
+    """What is to be told of wavenumbers that a power spectrum's table has not."""
+    if not isinstance(power, TabulatedPower):
+        return []
+    note = extrapolation_note(power.table, *wavenumbers(work, ells))
+    return [note] if note else []
 
 
 def wavenumbers(work: Work, ells: NDArray[np.int64]) -> tuple[float, float]:

@@ -143,8 +143,8 @@ def windows_figure(spectra: Spectra) -> Figure:
             own = np.abs(share).max()
             if kind not in ("potential", "primordial"):
                 own = largest
-            axes.plot(chi, share / own, ls=_STYLES[kind], lw=1.4, color=colour,
-                      label=settings.name if kind == next(iter(tracer.terms)) else None)  # fmt: skip
+            label = settings.name if kind == next(iter(tracer.terms)) else None
+            axes.plot(chi, share / own, ls=_STYLES[kind], lw=1.4, color=colour, label=label)
             seen = np.abs(share) > _WINDOW * np.abs(share).max()
             ends.append((chi[seen][0], chi[seen][-1]))
             kinds.add(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,10 @@ def read(path: Path, text: bool = False) -> Columns:
     try:
         if not text or path.suffix in (".npz", ".ecsv"):
             return read_columns(path)
-        rows = np.loadtxt(path, ndmin=2)
+        with path.open(encoding="utf-8") as file, warnings.catch_warnings():
+            # Of no rows, which are an error here.
+            warnings.simplefilter("ignore")
+            rows = np.loadtxt(file, ndmin=2)
         if not rows.size or rows.shape[1] < 2:
             raise ValueError(f"has {rows.shape[1]} columns in {rows.shape[0]} rows")
         return {"0": rows[:, 0], "1": rows[:, 1]}

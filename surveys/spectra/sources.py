@@ -122,8 +122,8 @@ def growth_today(cosmology: Cosmology) -> Array:
 
 def matter_of(
     settings: SpectraSettings, universe: Universe, z_end: float, where: str, base: Path
-) -> Matter:
-    """The power spectrum of the settings, with the background.
+) -> tuple[Matter, Power]:
+    """The power spectrum of the settings with the background, and the linear one.
 
     Parameters
     ----------
@@ -148,10 +148,10 @@ def matter_of(
         linear = eisenstein_hu(cosmology, background)
     else:
         linear = _external(settings, universe, z_end, where)
-    source = linear
+    source: Any = linear
     if power.nonlinear is not None and power.source != "camb":
         source = _tabulated(Halofit(linear, cosmology), background, z_end)
-    return Matter(background, source, _transfer(settings, universe, linear))
+    return Matter(background, source, _transfer(settings, universe, linear)), linear
 
 
 def _tabulated(power: Power, background: Background, z_end: float) -> TabulatedPower:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosmo.angular.limber import limber_spectra
-from cosmo.angular.observed import AngularPower, angular_power, full_sky
+from cosmo.angular.observed import AngularPower, angular_power, beyond_table, full_sky
 from cosmo.covariance import all_pairs
 from surveys.spectra.files import blamed
 from surveys.spectra.settings import Pair, SpectraSettings
@@ -121,7 +121,7 @@ def calculate(
         ]
         tracers = [one.tracer for one in done]
         z_end = farthest(tracers, universe)
-        matter = matter_of(settings, universe, z_end, place, base)
+        matter, linear = matter_of(settings, universe, z_end, place, base)
         tell(2, _STEPS)
         pairs = settings.pairs
         if settings.covariance is not None or settings.maps is not None:
@@ -132,10 +132,11 @@ def calculate(
             found = angular_power(matter, tracers, pairs, settings.output.ells, tolerance)
         tell(3, _STEPS)
     notes = [note for one in done for note in one.notes] + list(found.notes)
+    notes += beyond_table(linear, found.work, found.ells)
     if settings.power.source == "emu" and z_end > _EMULATED_Z:
         notes.append(f"P(k, z) grows as D(z)^2 beyond z = {_EMULATED_Z:g}, where emu-pk ends")
     rows = list(range(len(settings.pairs)))
-    return Spectra(settings, base, universe, windows, found, rows, tuple(notes))
+    return Spectra(settings, base, universe, windows, found, rows, tuple(dict.fromkeys(notes)))
 
 
 def _others(pairs: list[Pair], n: int) -> list[Pair]:
