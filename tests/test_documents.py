@@ -20,6 +20,7 @@ from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.sightlines.settings import SightlineSettings
+from surveys.spectra.settings import SpectraSettings
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +120,31 @@ def test_settings_of_a_sightline(repository):
             else:
                 value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
                 assert value == default, key
+
+
+def test_settings_of_spectra(repository):
+    page = (repository / "docs" / "cl.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[+(\w+)\]+", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ")
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    assert set(documented) == set(get_type_hints(SpectraSettings))
+    for name, hint in get_type_hints(SpectraSettings).items():
+        table = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(table)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                assert value == own[key], key
 
 
 def test_settings_of_an_ensemble(repository):

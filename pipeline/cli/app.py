@@ -59,6 +59,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("inject", "pipeline.cli.inject", "Measure what a search finds of known pulses."),
     CommandRow("dm-host", "pipeline.cli.dm_host", "DM of the host of a burst, by its foreground."),
     CommandRow("dm-sample", "pipeline.cli.dm_sample", "Gas of halos and the IGM, by many bursts."),
+    CommandRow("cl", "pipeline.cli.cl", "Angular power spectra of galaxies, lensing and the CMB."),
     CommandRow("train", "pipeline.cli.train", "Train the classifier of candidates."),
     CommandRow("classify", "pipeline.cli.classify", "Tell real candidates of a search from bogus."),
     CommandRow("calibrate", "pipeline.cli.calibrate", "Solve for the gains of antennas."),

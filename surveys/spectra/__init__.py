@@ -1,0 +1,1 @@
+"""Angular power spectra of surveys: their settings, files and tracers."""
