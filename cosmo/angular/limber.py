@@ -14,6 +14,7 @@ of :math:`j_{\ell - 2}`, :math:`j_\ell` and :math:`j_{\ell + 2}`: weights at
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -120,10 +121,10 @@ def _shifts(ell: Real) -> tuple[Real, Real]:
     return (2 * ell - 3) / (2 * ell + 1), (2 * ell + 5) / (2 * ell + 1)
 
 
-def _weight(tracer: Tracer, kind: str, ell: Real, chi: Real, transfer: Array | None) -> Array:
+def _weight(tracer: Tracer, kind: str, ell: Real, chi: Real, transfer: Array | None) -> Any:
     """What stands for a term, (n_ell or 1, n)."""
 
-    def at(chi: Real) -> Array:
+    def at(chi: Real) -> Any:
         return _between(tracer.terms[kind], np.asarray(tracer.chi), chi)
 
     square = (ell + 0.5) ** 2

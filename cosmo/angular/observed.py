@@ -65,10 +65,10 @@ class Matter:
 
     def over_growth(self, k: Real, chi: Real) -> Array:
         """P(k, z(chi)) over the square of growth, (n_chi, n_k)."""
-        k = jnp.asarray(k, float)
+        at = jnp.asarray(k, float)
         if self.power.separable:
-            return jnp.broadcast_to(self.today(k), (len(chi), k.size))
-        return _over_growth(self.power, self.background, k, _padded(chi))[: len(chi)]
+            return jnp.broadcast_to(self.today(at), (len(chi), at.size))
+        return _over_growth(self.power, self.background, at, _padded(chi))[: len(chi)]
 
     def today(self, k: Array) -> Array:
         """P(k), (n_k,), at z = 0."""

@@ -181,8 +181,15 @@ def _redshift_axis(axes: Axes, spectra: Spectra, low: float, high: float) -> Non
     if not marks:
         marks = [round((first + end) / 2, 3)]
     above = axes.secondary_xaxis("top")
-    above.set_xticks([float(comoving(background, z)) for z in marks], [f"{z:g}" for z in marks],
-                     minor=False)  # fmt: skip
+    places: dict[float, float] = {}
+    for z in marks:
+        chi = float(comoving(background, z))
+        share = axes.transAxes.inverted().transform(axes.transData.transform((chi, 0)))[0]
+        # Words need room.
+        if not places or share - max(places) > 0.05:
+            places[share] = z
+    distances = [float(comoving(background, z)) for z in places.values()]
+    above.set_xticks(distances, [f"{z:g}" for z in places.values()])
     above.minorticks_off()
     above.spines["top"].set_visible(False)
     above.set_xlabel("redshift", size=8, color=MUTED)

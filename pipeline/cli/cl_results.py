@@ -200,8 +200,10 @@ def _sacc_tracer(spectra: Spectra, i: int) -> SaccTracer:
     about = {"kind": tracer.kind}
     quantity = _QUANTITIES.get(key, "generic")
     if windows.nz is not None:
-        z = np.asarray(windows.nz.grid)
-        return SaccTracer(tracer.name, quantity, n_of_z=(z, windows.nz(z)), metadata=about)
+        z = windows.nz.grid
+        return SaccTracer(
+            tracer.name, quantity, n_of_z=(np.asarray(z), np.asarray(windows.nz(z))), metadata=about
+        )
     if tracer.kind in ("cmb-lensing", "isw"):
         ell = np.arange(int(spectra.ells[-1]) + 1)
         return SaccTracer(tracer.name, quantity, beam=(ell, beam_of(tracer, ell)), metadata=about)

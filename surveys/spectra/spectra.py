@@ -128,7 +128,7 @@ def calculate(
             # Those between the tracers of any two pairs are in the covariance.
             pairs = list(dict.fromkeys([*pairs, *_others(pairs, len(tracers))]))
         tolerance = settings.accuracy.tolerance
-        with blamed(place, "tracer", "mend the settings"):
+        with blamed(place, "tracer", "change [[tracer]] or [accuracy]"):
             found = angular_power(matter, tracers, pairs, settings.output.ells, tolerance)
         tell(3, _STEPS)
     notes = [note for one in done for note in one.notes] + list(found.notes)

@@ -226,7 +226,7 @@ def test_tables_of_nz_and_of_kernels_give_what_numbers_give(written, tmp_path):
 @pytest.mark.usefixtures("no_figures")
 def test_extrapolation_is_told(written, tmp_path):
     k = np.geomspace(2e-3, 0.05, 60)
-    np.savez(tmp_path / "pk.npz", k_h_mpc=k, pk_mpc_h3=2e4 * (k / 0.02) ** -0.5)
+    np.savez(tmp_path / "pk.npz", k_h_mpc=k, pk_mpc_h3=1e6 * k / (1 + (k / 0.02) ** 2) ** 1.5)
     text = SMALL.split('[[tracer]]\nname = "s"')[0]
     text += '[power]\nsource = "table"\nfile = "pk.npz"\n[output]\nell = [2, 200]\n'
     assert run(*written(text)) == 0
@@ -334,7 +334,7 @@ def _bad_files(folder: Path) -> None:
     table = {"z": b.z, "chi_mpc_h": b.chi, "hubble_h_mpc": b.hubble, "growth": b.growth}
     table = {name: np.asarray(column) for name, column in table.items()}
     np.savez(folder / "b0.npz", **table | {"hubble_h_mpc": 0.7 * table["hubble_h_mpc"]})
-    np.savez(folder / "b1.npz", **{n: c for n, c in table.items() if n != "growth"})
+    np.savez(folder / "b1.npz", **{n: c for n, c in table.items() if n != "growth"})  # type: ignore[arg-type]
     np.savez(folder / "b2.npz", **{n: c[table["z"] < 0.6] for n, c in table.items()})
     np.savez(folder / "b3.npz", **table)
 
@@ -521,6 +521,9 @@ def test_an_interrupt_leaves_no_half_file(written, tmp_path, monkeypatch, capsys
     write = Path.write_bytes
 
     def interrupted(path, data):
+        if path.parent.name != "out":
+            # Of the compiler.
+            return write(path, data)
         write(path, bytes(data)[:100])
         raise KeyboardInterrupt
 
