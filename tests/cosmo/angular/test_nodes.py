@@ -201,7 +201,7 @@ def test_ends_of_windows(sigma, middle, n):
 
 
 def test_powers_at_fewer_distances():
-    chi = nodes.distances(800.0, 2600.0, 5.0, 0.1).chi
+    chi = nodes.distances(500.0, 2600.0, 5.0, 0.1).chi
     sparse, spread = nodes.sparser(chi)
     assert spread is not None
     assert spread.shape == (sparse.size, chi.size)
