@@ -333,10 +333,10 @@ def _bad_files(folder: Path) -> None:
         b = background_of(cosmology_of(COSMOLOGY), 3.0)
     table = {"z": b.z, "chi_mpc_h": b.chi, "hubble_h_mpc": b.hubble, "growth": b.growth}
     table = {name: np.asarray(column) for name, column in table.items()}
-    np.savez(folder / "b0.npz", **table | {"hubble_h_mpc": 0.7 * table["hubble_h_mpc"]})
+    np.savez(folder / "b0.npz", **(table | {"hubble_h_mpc": 0.7 * table["hubble_h_mpc"]}))
     np.savez(folder / "b1.npz", **{n: c for n, c in table.items() if n != "growth"})  # type: ignore[arg-type]
     np.savez(folder / "b2.npz", **{n: c[table["z"] < 0.6] for n, c in table.items()})
-    np.savez(folder / "b3.npz", **table)
+    np.savez(folder / "b3.npz", **table)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
