@@ -283,7 +283,7 @@ def wavenumbers(work: Work, ells: NDArray[np.int64]) -> tuple[float, float]:
     """The range of k, h/Mpc, that most of spectra at these multipoles come from."""
     low, high = [], []
     for i in range(len(work.tracers)):
-        window = work.window(i)
+        window = work.windows[i]
         chi, weight = np.asarray(window.chi), np.asarray(window.weight)
         share = np.cumsum(weight * np.gradient(chi))
         near, far = np.interp([_SEEN, 1 - _SEEN], share / share[-1], chi)
