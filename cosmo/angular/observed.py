@@ -19,6 +19,7 @@ from jax.core import Tracer as Traced
 from numpy.typing import NDArray
 
 from cosmo.angular.accuracy import Errors, Planned, evaluate, make_plan
+from cosmo.angular.curved import flattened, flattened_power
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.full_sky import full_sky_spectra
 from cosmo.angular.observables import with_growth
@@ -186,7 +187,11 @@ def angular_power(
             raise ValueError("matter has no transfer, and primordial terms need one")
         transfer = jnp.asarray(matter.transfer(jnp.asarray(modes.k)))
     grown = [with_growth(t, matter.growth(t.chi)) for t in tracers]
-    work = Work(grown, matter.over_growth, modes, transfer)
+    power, curvature = matter.over_growth, float(matter.background.curvature)
+    if curvature:
+        grown = [flattened(t, curvature) for t in grown]
+        power = flattened_power(power, curvature)
+    work = Work(grown, power, modes, transfer)
     planned = make_plan(work, pairs, ells, tolerance)
     cl = evaluate(planned, work)
     every = list(planned.plan.pairs)

@@ -15,7 +15,12 @@ from cosmo.angular.curved import (
     flattened_power,
 )
 from cosmo.angular.fftlog import Modes
+from cosmo.angular.observables import clustering
+from cosmo.angular.observed import Matter, angular_power
+from cosmo.angular.redshifts import gaussian_nz
 from cosmo.angular.tracers import Tracer
+from cosmo.expansion import background_of, comoving, cosmology_of, hubble, transverse
+from cosmo.power.sources import eisenstein_hu
 
 H0 = 1 / 2997.92458
 
@@ -68,3 +73,23 @@ def test_small_scales_are_limbers_in_curved_space(omega_k):
             for other in (window, lens, window / k**2)
         ]
         np.testing.assert_allclose(got[:, i], wanted, rtol=3e-4)
+
+
+@pytest.mark.parametrize("omega_k", [-0.05, 0.05])
+def test_galaxies_of_a_curved_cosmology(omega_k):
+    given = {"h": 0.7, "omega_m": 0.3, "omega_b": 0.05, "n_s": 0.96, "sigma8": 0.8}
+    with jax.enable_x64(True):
+        c = cosmology_of(given | {"omega_k": omega_k})
+        background = background_of(c, 3.0)
+        power = eisenstein_hu(c, background, wiggles=False)
+        tracer = clustering(background, gaussian_nz(1.0, 0.08), 1.0)
+        found = angular_power(Matter(background, power), [tracer], [(0, 0)], [1000, 1500])
+        z = np.linspace(0.5, 1.5, 801)
+        across = np.asarray(transverse(background, comoving(background, z)))
+        rate = np.asarray(hubble(background, z))
+        k = 1500.5 / across
+        p = np.array([power(k[i : i + 1], z[i : i + 1])[0, 0] for i in range(0, z.size, 20)])
+    p = np.interp(z, z[::20], p)
+    density = np.exp(-0.5 * ((z - 1) / 0.08) ** 2) / 0.08 / np.sqrt(2 * np.pi)
+    wanted = np.trapezoid(density**2 * rate / across**2 * p, z)
+    np.testing.assert_allclose(found.cl[0, 1], wanted, rtol=1e-3)
