@@ -103,6 +103,15 @@ def test_convergence_to_last_scattering(sky):
     wanted = sky.table["kappa_cmb_truth"][rows]
     np.testing.assert_allclose(cl, wanted, rtol=1e-4)
     assert (np.abs(cl - wanted) <= error + 1e-5 * wanted).all()
+    # The planned nodes, flat where that does.
+    with jax.enable_x64(True):
+        work = planning.Work([tracer], sky.power_everywhere, Modes())
+        planned = accuracy.make_plan(work, [(0, 0)], sky.table["lens_ells"])
+        fast = accuracy.evaluate(planned, work)[0]
+    truth = sky.table["kappa_cmb_truth"]
+    assert planned.exact_below < 50
+    np.testing.assert_allclose(fast, truth, rtol=1e-3)
+    assert (np.abs(fast - truth) <= (3 * planned.errors.total[0] + 1e-4) * truth).all()
 
 
 def exact(sky, tracers, pair, ells):
