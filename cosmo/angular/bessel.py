@@ -78,10 +78,12 @@ def _table(mu_key: tuple[complex, ...]) -> tuple[NDArray[np.float64], Complex, C
     k, dk = _bessel_k(mu, x)
     while x > X_MAX:
         after = max(x - 2, X_MAX)
-        (k,), (dk,) = _along(_series(mu, np.log(x), k, dk), np.array([np.log(after / x)]))
+        (k,), (dk,) = _along(
+            _series(mu, np.log(x), k, dk), np.array([np.log(after / x)], np.float64)
+        )
         k, dk, x = k * np.exp(after - x), dk * np.exp(after - x), after
     value[0], slope[0] = k * np.exp(-x), dk * np.exp(-x)
-    steps = -_STEP * np.arange(1, _TURN + 1)
+    steps = -_STEP * np.arange(1, _TURN + 1, dtype=np.float64)
     for i in range(0, turns, _TURN):
         part = slice(i + 1, i + _TURN + 1)
         value[part], slope[part] = _along(_series(mu, t[i], value[i], slope[i]), steps)

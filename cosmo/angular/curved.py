@@ -26,7 +26,7 @@ from cosmo.angular.tracers import Tracer
 _POTENTIALS = ("potential", "primordial")
 
 
-def conformal_radius(chi: Array, curvature: Array) -> Array:
+def conformal_radius(chi: Array, curvature: Array | float) -> Array:
     """X of comoving distances, smooth through K = 0; both in Mpc/h."""
     x = curvature * chi**2 / 4
     small = jnp.abs(x) < 1e-4
@@ -36,7 +36,7 @@ def conformal_radius(chi: Array, curvature: Array) -> Array:
     return chi * jnp.where(small, 1 + x / 3 + 2 * x**2 / 15, ratio)
 
 
-def comoving_distance(radius: Array, curvature: Array) -> Array:
+def comoving_distance(radius: Array, curvature: Array | float) -> Array:
     """The inverse of :func:`conformal_radius`."""
     x = curvature * radius**2 / 4
     small = jnp.abs(x) < 1e-4
@@ -46,7 +46,7 @@ def comoving_distance(radius: Array, curvature: Array) -> Array:
     return radius * jnp.where(small, 1 - x / 3 + x**2 / 5, ratio)
 
 
-def flattened(tracer: Tracer, curvature: Array) -> Tracer:
+def flattened(tracer: Tracer, curvature: Array | float) -> Tracer:
     """A tracer on the grid of X."""
     radius = conformal_radius(tracer.chi, curvature)
     stretch = 1 + curvature * radius**2 / 4  # X / S
@@ -57,7 +57,7 @@ def flattened(tracer: Tracer, curvature: Array) -> Tracer:
     return replace(tracer, chi=radius, terms=terms)
 
 
-def flattened_power(power: Callable[[Any, Any], Array], curvature: Array) -> Callable:
+def flattened_power(power: Callable[[Any, Any], Array], curvature: Array | float) -> Callable:
     """P(k) of k and chi, (n_chi, n_k), in JAX, as one of kappa and X."""
 
     def of_radius(kappa: Array, radius: Array) -> Array:
