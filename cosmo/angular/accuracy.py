@@ -42,6 +42,11 @@ class Errors:
     powers: Real
     growth: Real
 
+    def of(self, rows: Sequence[int]) -> Errors:
+        """Those of some pairs."""
+        parts = (self.nodes, self.flat_sky, self.powers, self.growth)
+        return Errors(*(part[rows] for part in parts))
+
     @property
     def total(self) -> Real:
         """All together."""
@@ -130,21 +135,18 @@ def _powers(work: Work, pairs: Sequence[Pair], ells: Ells) -> Real:
     return np.sqrt((summed[rows, last] - summed[rows, first]) / np.maximum(last - first, 1))
 
 
-def _growth(work: Work, pairs: Sequence[Pair], chosen: Sequence[Chosen], probes: Ells) -> Real:
-    """What P(k) at chi_e in place of the geometric mean of two distances changes."""
+def _growth(work: Work, pairs: Sequence[Pair], chosen: Sequence[Chosen]) -> Real:
+    """What P(k) at chi_e in place of the mean of two distances changes, at the probed l."""
     parts = []
     for c in chosen:
-        columns = c.grid.columns
-        kernels = flat_kernels(work.kinds(c.block.pairs), columns, probes, work.modes)
-        group = c.block.group(work, c.grid, (kernels,))
-        chi, h = np.asarray(group.chi), 0.05
+        chi, h = np.asarray(c.group.chi), 0.05
         logs = [np.log(np.asarray(work.spectrum(chi * np.exp(s)))) for s in (-h, 0, h)]
         if np.ptp(logs, axis=0).max() < 1e-9:
-            parts.append((c.block.pairs, np.zeros((len(c.block.pairs), probes.size))))
+            parts.append((c.block.pairs, np.zeros_like(c.cl)))
             continue
         slope, bend = (logs[2] - logs[0]) / (2 * h), (logs[2] - 2 * logs[1] + logs[0]) / h**2
         change = np.exp(logs[1]) * (bend / 8 - slope / 12)
-        group = replace(group, measure=group.measure * columns.eta[:, None] ** 2)
+        group = replace(c.group, measure=c.group.measure * c.grid.columns.eta[:, None] ** 2)
         parts.append((c.block.pairs, np.asarray(work.spectra(group, jnp.asarray(change)))))
     return np.abs(_summed(pairs, parts))
 
@@ -183,7 +185,7 @@ def make_plan(work: Work, pairs: Sequence[Pair], ells: Ells, tolerance: float = 
         return np.array(rows)
 
     node_errors = _summed(every, [(c.block.pairs, c.error) for c in chosen]) / amplitude
-    growth = _growth(work, every, chosen, probes) / amplitude
+    growth = _growth(work, every, chosen) / amplitude
     errors = Errors(
         nodes=between(node_errors),
         flat_sky=np.where(ells < exact_below, 0.0, _beyond(flat, low, ells)),

@@ -20,10 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from cosmo.angular.tracers import Tracer
-
-# Kinds with a factor k^-2 and no distance beside it.
-_POTENTIALS = ("potential", "primordial")
+from cosmo.angular.tracers import POTENTIALS, Tracer
 
 
 def conformal_radius(chi: Array, curvature: Array | float) -> Array:
@@ -51,7 +48,7 @@ def flattened(tracer: Tracer, curvature: Array | float) -> Tracer:
     radius = conformal_radius(tracer.chi, curvature)
     stretch = 1 + curvature * radius**2 / 4  # X / S
     terms = {
-        kind: weight / stretch ** (3 if kind in _POTENTIALS else 1)
+        kind: weight / stretch ** (3 if kind in POTENTIALS else 1)
         for kind, weight in tracer.terms.items()
     }
     return replace(tracer, chi=radius, terms=terms)

@@ -12,6 +12,7 @@ from cosmo.angular.fftlog import Modes
 from cosmo.angular.legendre import FullSky
 from cosmo.angular.nodes import Columns, Real, interpolation
 from cosmo.angular.spectra import Kernels, Kinds
+from cosmo.angular.tracers import POTENTIALS
 
 # Step in ln u where multipoles are interpolated: seven to an oscillation of the baryons at
 # k = 0.3 h/Mpc. Up to as many multipoles are computed one by one instead.
@@ -19,7 +20,6 @@ _STEP = 0.03
 _BEYOND = 4
 # u eta beyond which kernels, which fall as exp(-u eta), are dropped.
 REACH = 25.0
-_POTENTIALS = ("potential", "primordial")
 
 
 def _packed(table: NDArray[np.complex128]) -> Array:
@@ -69,7 +69,7 @@ def flat_kernels(
         nu = modes.over_transfer(times).nu
         if times not in found:
             found[times] = _flat_shapes(nu, (u[:, None] * columns.eta).ravel())
-        shape = pair.count("rsd"), sum(kind in _POTENTIALS for kind in pair)
+        shape = pair.count("rsd"), sum(kind in POTENTIALS for kind in pair)
         if (shape, times) not in places:
             places[shape, times] = len(tables)
             table = _powers(u[:, None] / columns.effective, nu + 1 - 2 * shape[1])
@@ -90,7 +90,7 @@ def exact_kernels(
         for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
             if kind == "lensing":
                 factor *= (columns.geometric / side) ** 2
-            elif kind in _POTENTIALS:
+            elif kind in POTENTIALS:
                 factor *= columns.geometric**2
         factors[pair] = jnp.asarray(factor)
         times = pair.count("primordial")

@@ -4,9 +4,8 @@ The integrals over two distances are done in
 
     eta = ln(chi_2 / chi_1),    chi_e = sqrt((chi_2^2 - chi_1^2) / (2 eta)).
 
-Kernels are sharp in eta, as narrow as 1 / l, and windows are smooth, so eta runs over a grid
-uniform in its logarithm: a sum over equal steps in ln eta converges exponentially. chi_e runs
-over a grid as fine as the windows ask for.
+Kernels are sharp in eta, as narrow as 1 / l, and windows are smooth, so steps in eta grow with
+eta, and sums converge exponentially. chi_e runs over a grid as fine as the windows ask for.
 """
 
 from __future__ import annotations
@@ -221,8 +220,5 @@ class Grid:
         array, (n_eta, n_node)
         """
         n_eta, n_node = self.columns.eta.size, self.distances.chi.size
-        if axis == "chi":
-            kept = np.where(np.arange(n_node) % every == 0, float(every), 0.0)
-            return np.broadcast_to(kept, (n_eta, n_node))
-        kept = np.where(np.arange(n_eta) % every == 0, float(every), 0.0)
-        return np.broadcast_to(kept[:, None], (n_eta, n_node))
+        index = np.arange(n_node) if axis == "chi" else np.arange(n_eta)[:, None]
+        return np.broadcast_to(np.where(index % every == 0, float(every), 0.0), (n_eta, n_node))

@@ -23,7 +23,7 @@ from cosmo.angular.curved import flattened, flattened_power
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.full_sky import full_sky_spectra
 from cosmo.angular.observables import with_growth
-from cosmo.angular.planning import Work
+from cosmo.angular.planning import Work, amplitudes
 from cosmo.angular.tracers import Tracer
 from cosmo.expansion import Background, growth, redshift
 from cosmo.power.sources import Power, TabulatedPower, growth_of_power
@@ -194,22 +194,14 @@ def angular_power(
     work = Work(grown, power, modes, transfer)
     planned = make_plan(work, pairs, ells, tolerance)
     cl = evaluate(planned, work)
-    every = list(planned.plan.pairs)
+    every = planned.plan.pairs
     of_pair = [every.index(pair) for pair in pairs]
-    own = {a: np.sqrt(np.abs(cl[every.index((a, a))])) for pair in pairs for a in pair}
-    errors = replace(
-        planned.errors,
-        **{
-            n: getattr(planned.errors, n)[of_pair]
-            for n in ("nodes", "flat_sky", "powers", "growth")
-        },
-    )
     found = AngularPower(
         ells=ells,
         pairs=pairs,
         cl=cl[of_pair],
-        amplitude=np.stack([own[a] * own[b] for a, b in pairs]),
-        errors=errors,
+        amplitude=amplitudes(pairs, every, cl),
+        errors=planned.errors.of(of_pair),
         exact_below=planned.exact_below,
         notes=(),
         matter=matter,
@@ -232,7 +224,9 @@ def full_sky(
         Of sqrt(C_aa C_bb).
     """
     matter = found.matter
-    power = matter.today if matter.power.separable else matter.over_growth
+    # Of k alone it is cheaper; in curved space it depends on distance too.
+    of_k_alone = matter.power.separable and not float(matter.background.curvature)
+    power = matter.today if of_k_alone else found.work.power
     return full_sky_spectra(
         found.work.tracers, found.pairs, ells, power, tolerance, matter.transfer
     )

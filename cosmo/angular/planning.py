@@ -21,7 +21,7 @@ from cosmo.angular import nodes
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.kernels import REACH, exact_kernels, flat_kernels
 from cosmo.angular.nodes import Grid, Real, Window
-from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Sampling, group_spectra
+from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Sampling, members_spectra
 from cosmo.angular.tracers import Tracer
 
 # P(k) over the product of growths, of wavenumbers and distances: (n_chi, n_k).
@@ -90,10 +90,8 @@ class Work:
 
     def spectra(self, group: Group, pk: Array | None = None) -> Array:
         """C_l of a group, without factors of l."""
-        tracers = [Tracer(self.tracers[i].chi, self.tracers[i].terms) for i in group.members]
         pk = self.spectrum(np.asarray(group.chi)) if pk is None else pk
-        local = replace(group, members=())
-        return group_spectra(local, self.modes, tracers, pk, self.transfer)
+        return members_spectra(group, self.modes, self.tracers, pk, self.transfer)
 
 
 @dataclass(frozen=True)
@@ -183,10 +181,11 @@ def _extent(block: Block, a: Window, b: Window) -> tuple[float, float, float, fl
 
 @dataclass(frozen=True)
 class Chosen:
-    """Nodes of a block, its C_l at the probed multipoles, and their errors by nodes."""
+    """Nodes of a block; with kernels of the probed multipoles, C_l there and its error."""
 
     block: Block
     grid: Grid
+    group: Group
     cl: Real
     error: Real
 
@@ -224,14 +223,17 @@ def choose(
         grid = Grid(distances, columns)
         kernels = flat_kernels(work.kinds(block.pairs), columns, probes, work.modes)
         group = block.group(work, grid, (kernels,))
-        whole = np.asarray(work.spectra(group))
+        pk = work.spectrum(np.asarray(group.chi))
+        whole = np.asarray(work.spectra(group, pk))
         against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
-        error = {
-            axis: _next_difference(work, group, grid, axis, against) for axis in ("chi", "eta")
-        }
+        error = {}
+        for axis in ("chi", "eta"):
+            fewer = [replace(group, measure=group.measure * grid.coarser(n, axis)) for n in (2, 4)]
+            coarse = [np.asarray(work.spectra(few, pk)) for few in fewer]
+            error[axis] = _next_difference(whole, coarse[0], coarse[1], against)
         worst = {axis: float((e / against).max()) for axis, e in error.items()}
         if max(worst.values()) <= tolerance:
-            return Chosen(block, grid, whole, error["chi"] + error["eta"])
+            return Chosen(block, grid, group, whole, error["chi"] + error["eta"])
         if worst["chi"] > tolerance:
             spacing, share = spacing / _FINER, share / _FINER
         if worst["eta"] > tolerance:
@@ -244,13 +246,9 @@ def amplitudes(wanted: Sequence[Pair], pairs: Sequence[Pair], cl: Real) -> Real:
     return np.array([np.sqrt(np.abs(own[a] * own[b])) for a, b in wanted])
 
 
-def _next_difference(work: Work, group: Group, grid: Grid, axis: str, against: Real) -> Real:
+def _next_difference(all_nodes: Real, half: Real, quarter: Real, against: Real) -> Real:
     """What halving the spacing of nodes once more would change, as far as one can tell."""
-    sums = [
-        np.asarray(work.spectra(replace(group, measure=group.measure * grid.coarser(n, axis))))
-        for n in (1, 2, 4)
-    ]
-    last, before = np.abs(sums[0] - sums[1]), np.abs(sums[1] - sums[2])
+    last, before = np.abs(all_nodes - half), np.abs(half - quarter)
     # The ratio of the worst: that of each may be small by chance.
     ratio = (last / against).max() / max((before / against).max(), 1e-300)
     return last * min(ratio, 1.0)

@@ -116,7 +116,7 @@ def tabulated_nz(z: Any, density: Any) -> TabulatedRedshifts:
         The table has fewer than 4 rows, z does not ascend or is negative, or n(z) is negative,
         not finite, or zero everywhere.
     """
-    rows = _ascending(z, "z")
+    rows = ascending(z, "z")
     values = _of_length(density, rows.size, "density")
     below = max(int(np.searchsorted(rows, NEAREST, side="right")) - 1, 0)
     rows, values = rows[below:], values[below:]
@@ -158,7 +158,7 @@ def of_redshift(given: Any, name: str) -> Callable[[Array], Array]:
     if isinstance(given, tuple | list):
         if len(given) != 2:
             raise ValueError(f"{name} has {len(given)} columns; z and values are needed")
-        rows = _ascending(given[0], f"z of {name}")
+        rows = ascending(given[0], f"z of {name}")
         values = _of_length(given[1], rows.size, name)
         x = jnp.asarray(rows, float)
         slope = slopes(x, values)
@@ -198,13 +198,14 @@ def _is_number(value: Any) -> bool:
         return False
 
 
-def _ascending(z: Any, name: str) -> np.ndarray:
+def ascending(z: Any, name: str, n: int = _ROWS) -> np.ndarray:
+    """An array of n rows or more that ascends from 0 or above, or a ValueError that names it."""
     try:
         rows = np.asarray(z, np.float64)
     except (TypeError, ValueError):
         raise ValueError(f"{name} is not an array of numbers") from None
-    if rows.ndim != 1 or rows.size < _ROWS:
-        raise ValueError(f"{name} has the shape {rows.shape}; {_ROWS} or more rows are needed")
+    if rows.ndim != 1 or rows.size < n:
+        raise ValueError(f"{name} has the shape {rows.shape}; {n} or more rows are needed")
     if not np.isfinite(rows).all():
         raise ValueError(f"{name} is not finite in row {np.argmin(np.isfinite(rows))}")
     if rows[0] < 0:

@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 
 from cosmo.angular.fftlog import Modes
-from cosmo.angular.tracers import FACTORS, Tracer
+from cosmo.angular.tracers import FACTORS, POTENTIALS, Tracer
 
 Pair = tuple[int, int]
 # The kinds of two terms, the one that is looked at nearer to us first.
@@ -189,7 +189,7 @@ def _window_products(
             if not entries:
                 continue
             twice = max(len(places) for places in entries.values())
-            potentials = sum(kind in ("potential", "primordial") for kind in (near, far))
+            potentials = sum(kind in POTENTIALS for kind in (near, far))
             weights = group.measure * group.nodes ** (2 * potentials)
             total = 0.0
             for turn in range(twice):
@@ -255,6 +255,19 @@ def group_spectra(
     return jnp.concatenate(parts, axis=1)
 
 
+def members_spectra(
+    group: Group,
+    modes: Modes,
+    tracers: Sequence[Tracer],
+    pk: Array,
+    transfer: Array | None = None,
+) -> Array:
+    """C_l of the pairs of one group, of all tracers, without their factors of l."""
+    # Which tracers these are, and factors, would keep groups of one shape from sharing programs.
+    plain = [Tracer(tracers[i].chi, tracers[i].terms) for i in group.members]
+    return group_spectra(replace(group, members=()), modes, plain, pk, transfer)
+
+
 def angular_spectra(
     plan: Plan, tracers: Sequence[Tracer], pk: Sequence[Array], transfer: Array | None = None
 ) -> Array:
@@ -277,12 +290,7 @@ def angular_spectra(
     """
     parts, places = [], []
     for group, spectrum in zip(plan.groups, pk, strict=True):
-        members = [tracers[i] for i in group.members]
-        # Factors are of pairs, and would keep groups from sharing compiled programs.
-        plain = [Tracer(t.chi, t.terms) for t in members]
-        # Pairs and orders stay, so programs are shared by groups of one shape.
-        local = replace(group, members=())
-        parts.append(group_spectra(local, plan.modes, plain, spectrum, transfer))
+        parts.append(members_spectra(group, plan.modes, tracers, spectrum, transfer))
         places += [plan.pairs.index((group.members[a], group.members[b])) for a, b in group.pairs]
     # A pair may be in two groups, one for each of its orders.
     found = jnp.concatenate(parts)

@@ -7,9 +7,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer as Traced
-from numpy.typing import NDArray
 
-from cosmo.angular.redshifts import towards_zero
+from cosmo.angular.redshifts import ascending, towards_zero
 from cosmo.angular.tracers import FACTORS, KINDS, Tracer
 
 _ROWS = 8
@@ -44,7 +43,7 @@ def from_kernel(chi: Any, kernel: Any, kind: str = "density", factor: str = "non
         raise ValueError(f"kind = {kind!r} is none of {', '.join(KINDS)}")
     if factor not in FACTORS:
         raise ValueError(f"factor = {factor!r} is none of {', '.join(FACTORS)}")
-    at, weight = _distances(chi), jnp.asarray(kernel, float)
+    at, weight = ascending(chi, "chi", _ROWS), jnp.asarray(kernel, float)
     if weight.shape != at.shape:
         raise ValueError(f"kernel has the shape {weight.shape} and chi has {at.size} rows")
     if not isinstance(weight, Traced):
@@ -64,7 +63,7 @@ def from_kernel(chi: Any, kernel: Any, kind: str = "density", factor: str = "non
 
 def kernel_notes(chi: Any, kernel: Any, kind: str = "density") -> list[str]:
     """What is to be told of a kernel that `from_kernel` takes: where it is cut off."""
-    at, weight = _distances(chi), np.asarray(kernel, np.float64)
+    at, weight = ascending(chi, "chi", _ROWS), np.asarray(kernel, np.float64)
     if not weight.any():
         return []
     share = np.abs(weight) / np.abs(weight).max()
@@ -86,20 +85,3 @@ def kernel_notes(chi: Any, kernel: Any, kind: str = "density") -> list[str]:
 
 def _cut(verb: str, chi: float, share: float) -> str:
     return f"the kernel {verb} abruptly at {chi:.4g} Mpc/h, with {100 * share:.2g} % of its maximum"
-
-
-def _distances(chi: Any) -> NDArray[np.float64]:
-    try:
-        at = np.asarray(chi, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError("chi is not an array of numbers") from None
-    if at.ndim != 1 or at.size < _ROWS:
-        raise ValueError(f"chi has the shape {at.shape}; {_ROWS} or more rows are needed")
-    if not np.isfinite(at).all():
-        raise ValueError(f"chi is not finite in row {np.argmin(np.isfinite(at))}")
-    if at[0] < 0:
-        raise ValueError(f"chi begins at {at[0]:g}, below 0")
-    falls = np.diff(at) <= 0
-    if falls.any():
-        raise ValueError(f"chi does not ascend after row {np.argmax(falls)}")
-    return at

@@ -31,6 +31,8 @@ import jax.numpy as jnp
 from jax import Array
 
 KINDS = ("density", "rsd", "lensing", "potential", "primordial")
+# Those with a factor k^-2 and no distance beside it.
+POTENTIALS = ("potential", "primordial")
 
 # Factors of l for a whole tracer.
 FACTORS: dict[str, Callable[[Array], Array]] = {

@@ -16,7 +16,7 @@ from cosmo.angular.curved import (
 )
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.observables import clustering
-from cosmo.angular.observed import Matter, angular_power
+from cosmo.angular.observed import Matter, angular_power, full_sky
 from cosmo.angular.redshifts import gaussian_nz
 from cosmo.angular.tracers import Tracer
 from cosmo.expansion import background_of, comoving, cosmology_of, hubble, transverse
@@ -93,3 +93,15 @@ def test_galaxies_of_a_curved_cosmology(omega_k):
     density = np.exp(-0.5 * ((z - 1) / 0.08) ** 2) / 0.08 / np.sqrt(2 * np.pi)
     wanted = np.trapezoid(density**2 * rate / across**2 * p, z)
     np.testing.assert_allclose(found.cl[0, 1], wanted, rtol=1e-3)
+
+
+def test_brute_force_sees_the_same_curved_space():
+    given = {"h": 0.7, "omega_m": 0.3, "omega_b": 0.05, "n_s": 0.96, "sigma8": 0.8}
+    with jax.enable_x64(True):
+        c = cosmology_of(given | {"omega_k": 0.1})
+        background = background_of(c, 3.0)
+        tracer = clustering(background, gaussian_nz(1.0, 0.08), 1.0)
+        matter = Matter(background, eisenstein_hu(c, background, wiggles=False))
+        found = angular_power(matter, [tracer], [(0, 0)], [20, 60])
+        (wanted,), _ = full_sky(found, [20, 60])
+    np.testing.assert_allclose(found.cl[0], wanted, rtol=1e-3)
