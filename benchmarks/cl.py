@@ -23,6 +23,7 @@ from jax import Array
 from numpy.typing import NDArray
 
 from cosmo.angular.accuracy import evaluate, make_plan
+from cosmo.angular.compression import compressed
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.full_sky import full_sky_spectra
 from cosmo.angular.observables import clustering, galaxy_lensing, with_growth
@@ -160,7 +161,7 @@ def once(work: Callable[[], object]) -> float:
 def planned(label: str, work: Work, pairs: list[Pair], ells: NDArray[np.int64]) -> Callable:
     """Plan, tell how long it took, and give C_l as a function of amplitudes and P(k)."""
     begun, used = time.perf_counter(), time.process_time()
-    plan = make_plan(work, pairs, ells, TOLERANCE).plan
+    plan = compressed(make_plan(work, pairs, ells, TOLERANCE).plan, work)
     taken, used = time.perf_counter() - begun, time.process_time() - used
     print(f"{label}, planning: {taken:.1f} s, {used:.1f} s of CPUs")
     print("  nodes in eta and chi: " + ", ".join(str(g.measure.shape) for g in plan.groups))

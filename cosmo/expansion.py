@@ -10,7 +10,7 @@ and slopes of ln H and f from polynomials through five nodes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -111,8 +111,7 @@ def background_of(cosmology: Cosmology, z_max: float, n: int = 1024) -> Backgrou
         raise ValueError(f"z_max = {z_max} is not above 0 and at most {FIRST_REDSHIFT / 10:g}")
     if n < 16:
         raise ValueError(f"n = {n} is below 16")
-    # One compiled function does for all amplitudes.
-    return _background(replace(cosmology, n_s=1.0, sigma8=None, a_s=None), z_max, n)
+    return _background(cosmology.without_spectrum, z_max, n)
 
 
 @partial(jax.jit, static_argnames="n")

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from typing import Any
 
@@ -82,6 +82,11 @@ class Cosmology:
     m_nu: Any = 0.0
     n_eff: Any = 3.044
     t_cmb: Any = 2.7255
+
+    @property
+    def without_spectrum(self) -> Cosmology:
+        """The same but for the primordial spectrum: one compiled function does for all of them."""
+        return replace(self, n_s=1.0, sigma8=None, a_s=None)
 
     @property
     def omega_gamma(self) -> Any:
@@ -205,16 +210,21 @@ def _check_densities(cosmology: Cosmology) -> None:
     if cosmology.m_nu > 0 and not cosmology.n_eff > 0:
         raise ValueError(f"n_eff = {cosmology.n_eff} leaves no neutrinos to have m_nu")
     with jax.enable_x64(True):
-        if not cosmology.omega_b < float(cosmology.omega_cb):
+        x = np.linspace(0, np.log(1e5), 2000)
+        omega_cb, squared = map(np.asarray, _densities(cosmology.without_spectrum, x))
+        if not cosmology.omega_b < omega_cb:
             others = cosmology.omega_m - float(cosmology.omega_nu)
             raise ValueError(
                 f"omega_b = {cosmology.omega_b} is not below omega_m less neutrinos, {others:.5g}"
             )
-        x = np.linspace(0, np.log(1e5), 2000)
-        squared = np.asarray(expansion_squared(cosmology, x))
     if not (squared > 0).all():
         z = np.expm1(x[np.argmin(squared > 0)])
         raise ValueError(f"omega_m, omega_k, w0 and wa give an expansion that stops at z = {z:.3g}")
+
+
+@jax.jit
+def _densities(cosmology: Cosmology, log_1pz: Array) -> tuple[Array, Array]:
+    return jnp.asarray(cosmology.omega_cb), expansion_squared(cosmology, log_1pz)
 
 
 def _mass_over_kt(cosmology: Cosmology) -> Array:

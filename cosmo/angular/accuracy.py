@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from numpy.typing import NDArray
 
@@ -103,7 +103,7 @@ def _flat_sky(work: Work, pairs: Sequence[Pair], chosen: Sequence[Chosen], low: 
         both = tuple(
             make(kinds, columns, low, work.modes) for make in (exact_kernels, flat_kernels)
         )
-        cl = np.asarray(work.spectra(c.block.group(work, c.grid, both)))
+        cl = work.spectra(c.block.group(work, c.grid, both))
         exact.append((c.block.pairs, cl[:, : low.size]))
         flat.append((c.block.pairs, cl[:, low.size :]))
     truth = _summed(pairs, exact)
@@ -123,10 +123,10 @@ def _powers(work: Work, pairs: Sequence[Pair], ells: Ells) -> Real:
     The root of its mean square from a third to three times u / chi.
     """
     k = work.modes.k * np.exp(work.modes.step / 2)
-    middle = [np.average(w.chi, weights=w.weight) for w in work.windows]
+    middle = [window.middle for window in work.windows]
     chi = np.array([np.sqrt(middle[a] * middle[b]) for a, b in pairs])
     true = np.asarray(work.power(k, chi))
-    c = np.asarray(work.modes.coefficients(work.spectrum(chi)))
+    c = work.modes.coefficients(work.spectrum(chi))
     off = (c @ np.exp(np.log(k)[:, None] * work.modes.nu).T).real / true - 1
     summed = np.concatenate([np.zeros((chi.size, 1)), np.cumsum(off**2, axis=1)], axis=1)
     wanted = (ells + 0.5) / chi[:, None]
@@ -139,15 +139,15 @@ def _growth(work: Work, pairs: Sequence[Pair], chosen: Sequence[Chosen]) -> Real
     """What P(k) at chi_e in place of the mean of two distances changes, at the probed l."""
     parts = []
     for c in chosen:
-        chi, h = np.asarray(c.group.chi), 0.05
-        logs = [np.log(np.asarray(work.spectrum(chi * np.exp(s)))) for s in (-h, 0, h)]
+        chi, h = c.group.chi, 0.05
+        logs = [np.log(work.spectrum(chi * np.exp(s))) for s in (-h, 0, h)]
         if np.ptp(logs, axis=0).max() < 1e-9:
             parts.append((c.block.pairs, np.zeros_like(c.cl)))
             continue
         slope, bend = (logs[2] - logs[0]) / (2 * h), (logs[2] - 2 * logs[1] + logs[0]) / h**2
         change = np.exp(logs[1]) * (bend / 8 - slope / 12)
         group = replace(c.group, measure=c.group.measure * c.grid.columns.eta[:, None] ** 2)
-        parts.append((c.block.pairs, np.asarray(work.spectra(group, jnp.asarray(change)))))
+        parts.append((c.block.pairs, work.spectra(group, change)))
     return np.abs(_summed(pairs, parts))
 
 
@@ -194,7 +194,7 @@ def make_plan(work: Work, pairs: Sequence[Pair], ells: Ells, tolerance: float = 
     )
     exact, rest = ells[ells < exact_below], ells[ells >= exact_below]
     groups = tuple(finished(work, c, exact, rest) for c in chosen)
-    plan = Plan(groups, jnp.asarray(ells, float), work.modes, tuple(every))
+    plan = Plan(groups, jax.device_put(ells.astype(float)), work.modes, tuple(every))
     return Planned(plan, ells, exact_below, errors)
 
 

@@ -11,10 +11,9 @@ multiplications of each power by a function of nu, which knows of no cosmology.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 # P(k) falls from k to k^-3, and P(k) / T(k)^2 is near k throughout.
@@ -61,21 +60,23 @@ class Modes:
         """Powers for P(k) over so many transfer functions, which falls less or rises."""
         return replace(self, bias=self.bias + _TILT * times)
 
-    def coefficients(self, pk: Array) -> Array:
+    def coefficients(self, pk: Any) -> Any:
         """The c_m of spectra on the grid.
 
         Parameters
         ----------
         pk : array, (..., n)
+            Of NumPy or of JAX; so is what is returned.
 
         Returns
         -------
         array, (..., n / 2 + 1), complex
             Modes between the first and the last stand for their conjugates too.
         """
-        dtype = pk.dtype
-        parts = jnp.fft.rfft(pk * jnp.asarray(self.k**-self.bias, dtype)) / self.n
+        xp = pk.__array_namespace__()
+        parts = xp.fft.rfft(pk * xp.asarray(self.k**-self.bias, dtype=pk.dtype)) / self.n
         twice = np.full(self.n // 2 + 1, 2.0)
         twice[[0, -1]] = 1.0
         # The grid begins at k_min, the powers at k = 1.
-        return parts * jnp.asarray(twice * self.k_min ** -(self.nu - self.bias), parts.dtype)
+        shift = twice * self.k_min ** -(self.nu - self.bias)
+        return parts * xp.asarray(shift, dtype=parts.dtype)

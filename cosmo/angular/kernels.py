@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from cosmo.angular import bessel
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.legendre import FullSky
 from cosmo.angular.nodes import Columns, Real, interpolation
-from cosmo.angular.spectra import Kernels, Kinds
+from cosmo.angular.spectra import Kernels, Kinds, Table
 from cosmo.angular.tracers import POTENTIALS
 
 # Step in ln u where multipoles are interpolated: seven to an oscillation of the baryons at
@@ -22,21 +20,21 @@ _BEYOND = 4
 REACH = 25.0
 
 
-def _packed(table: NDArray[np.complex128]) -> Array:
-    return jnp.asarray(np.concatenate([table.real, table.imag], axis=-1))
+def _table(kernel: NDArray[np.complex128], transfers: int) -> Table:
+    return Table(np.concatenate([kernel.real, kernel.imag], axis=-1), None, transfers)
 
 
 def _powers(base: Real, power: NDArray[np.complex128]) -> NDArray[np.complex128]:
     return np.exp(np.log(base)[..., None] * power)
 
 
-def _multipoles(wanted: Real) -> tuple[Real, Array | None]:
+def _multipoles(wanted: Real) -> tuple[Real, Real | None]:
     """Values of u at which the flat sky is computed, and what interpolates from there."""
     n = int(np.ceil(np.log(wanted.max() / wanted.min()) / _STEP)) + 2 * _BEYOND + 1
     if wanted.size <= n:
         return wanted, None
     u = wanted.min() * np.exp(_STEP * np.arange(-_BEYOND, n - _BEYOND))
-    return u, jnp.asarray(interpolation(np.log(u), np.log(wanted)))
+    return u, interpolation(np.log(u), np.log(wanted))
 
 
 def _flat_shapes(
@@ -73,10 +71,10 @@ def flat_kernels(
         if (shape, times) not in places:
             places[shape, times] = len(tables)
             table = _powers(u[:, None] / columns.effective, nu + 1 - 2 * shape[1])
-            tables.append(_packed(table * found[times][shape].reshape(table.shape)))
+            table *= (columns.geometric / columns.effective)[:, None]
+            tables.append(_table(table * found[times][shape].reshape(table.shape), times))
         which.append((pair, places[shape, times]))
-    factor = jnp.asarray(columns.geometric / columns.effective)
-    return Kernels(tuple(tables), dict.fromkeys(sorted(kinds), factor), tuple(which), between)
+    return Kernels(tuple(tables), tuple(which), {}, between)
 
 
 def exact_kernels(
@@ -84,15 +82,8 @@ def exact_kernels(
 ) -> Kernels:
     """Kernels of the full sky."""
     skies: dict[int, FullSky] = {}
-    tables, which, places, factors = [], [], {}, {}
+    tables, which, places = [], [], {}
     for pair in sorted(kinds):
-        factor = np.ones(columns.eta.size)
-        for kind, side in zip(pair, (columns.lower, columns.upper), strict=True):
-            if kind == "lensing":
-                factor *= (columns.geometric / side) ** 2
-            elif kind in POTENTIALS:
-                factor *= columns.geometric**2
-        factors[pair] = jnp.asarray(factor)
         times = pair.count("primordial")
         distorted = pair[0] == "rsd", pair[1] == "rsd"
         potentials, lensing = 2 - sum(k in ("density", "rsd") for k in pair), pair.count("lensing")
@@ -101,8 +92,18 @@ def exact_kernels(
             places[shape] = len(tables)
             nu = modes.over_transfer(times).nu
             sky = skies.setdefault(times, FullSky(ells, nu, columns.eta))
-            before = (ells * (ells + 1.0)) ** lensing
-            power = _powers(columns.geometric, -(nu + 1)) * before[:, None, None]
-            tables.append(_packed(sky.kernel(distorted, potentials) * power))
+            of_ell = (ells * (ells + 1.0)) ** lensing
+            power = _powers(columns.geometric, -(nu + 1)) * of_ell[:, None, None]
+            tables.append(_table(sky.kernel(distorted, potentials) * power, times))
         which.append((pair, places[shape]))
-    return Kernels(tuple(tables), factors, tuple(which))
+
+    def before(kind: str, side: Real) -> Real:
+        if kind == "lensing":
+            return (columns.geometric / side) ** 2
+        return columns.geometric**2 if kind in POTENTIALS else np.ones_like(side)
+
+    sides = {
+        kind: (before(kind, columns.lower), before(kind, columns.upper))
+        for kind in sorted({kind for pair in kinds for kind in pair})
+    }
+    return Kernels(tuple(tables), tuple(which), sides)

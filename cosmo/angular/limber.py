@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from cosmo.angular.nodes import lagrange
@@ -37,13 +35,14 @@ _CELLS, _NODES = 1024, 2
 _NEAREST = 0.2
 
 
-def limber_spectra(work: Work, pairs: Sequence[Pair], ells: NDArray[np.int64]) -> Array:
+def limber_spectra(work: Work, pairs: Sequence[Pair], ells: NDArray[np.int64]) -> Any:
     """C_l of pairs by Limber's approximation, (n_pair, n_ell).
 
     Parameters
     ----------
     work : Work
-        JAX differentiates with respect to weights and P(k); distances are fixed.
+        Of NumPy's arrays, or of JAX's, which differentiates with respect to weights and P(k);
+        distances are fixed.
     pairs : sequence of Pair
     ells : array of int, (n_ell,)
 
@@ -57,10 +56,11 @@ def limber_spectra(work: Work, pairs: Sequence[Pair], ells: NDArray[np.int64]) -
     if "primordial" in kinds and work.transfer is None:
         raise ValueError("transfer: None, and primordial terms need one")
     projected = _Projected(work, ell)
-    return jnp.stack([_of_pair(ell, projected, *(work.tracers[i] for i in p)) for p in pairs])
+    found = [_of_pair(ell, projected, *(work.tracers[i] for i in p)) for p in pairs]
+    return found[0].__array_namespace__().stack(found)
 
 
-def _between(values: Array, grid: Real, at: Real) -> Array:
+def _between(values: Any, grid: Real, at: Real) -> Any:
     """Values on a grid, (..., n), at other places, whose first axes are those of the values."""
     first, weights = lagrange(grid, at)
     near = first[..., None] + np.arange(weights.shape[-1])
@@ -78,24 +78,27 @@ class _Projected:
         chi = np.geomspace(low * _NEAREST, high / _NEAREST, _DISTANCES)
         self.log_chi, self.ell = np.log(chi), ell
         self.log_k = np.log(work.modes.k)
-        self.transfer = None if work.transfer is None else jnp.log(work.transfer)
-        rows = jnp.log(work.spectrum(chi))
+        power = work.power(work.modes.k, chi)
+        xp = power.__array_namespace__()
+        self.transfer = None if work.transfer is None else xp.log(work.transfer)
+        rows = xp.log(power)
         self.power = _between(rows, self.log_k, self._log_k(chi).T).T
 
     def _log_k(self, chi: Real) -> Real:
         """Beyond the modes there is nothing that counts."""
         return np.clip(np.log(self.ell + 0.5)[:, None] - np.log(chi), self.log_k[0], self.log_k[-1])
 
-    def __call__(self, chi: Real) -> tuple[Array, Array | None]:
+    def __call__(self, chi: Real) -> tuple[Any, Any]:
         """At distances (n_ell, n) or (1, n)."""
         log_chi = np.broadcast_to(np.log(chi), (self.ell.size, chi.shape[1]))
-        power = jnp.exp(_between(self.power, self.log_chi, log_chi))
+        power = _between(self.power, self.log_chi, log_chi)
+        xp = power.__array_namespace__()
         if self.transfer is None:
-            return power, None
-        return power, jnp.exp(_between(self.transfer, self.log_k, self._log_k(chi)))
+            return xp.exp(power), None
+        return xp.exp(power), xp.exp(_between(self.transfer, self.log_k, self._log_k(chi)))
 
 
-def _of_pair(ell: Real, projected: _Projected, a: Tracer, b: Tracer) -> Array:
+def _of_pair(ell: Real, projected: _Projected, a: Tracer, b: Tracer) -> Any:
     distorted = "rsd" in a.terms or "rsd" in b.terms
     grids = np.concatenate([np.asarray(a.chi), np.asarray(b.chi)])[None]
     if distorted:
@@ -109,11 +112,11 @@ def _of_pair(ell: Real, projected: _Projected, a: Tracer, b: Tracer) -> Array:
     step = np.diff(edges)[..., None]
     chi = (edges[:, :-1, None] + step * x).reshape(len(edges), -1)
     product, transfer = projected(chi)
-    product *= (step * w).reshape(chi.shape) / chi**2
+    product = product * (step * w).reshape(chi.shape) / chi**2
     for tracer in (a, b):
-        product *= sum(_weight(tracer, kind, ell[:, None], chi, transfer) for kind in tracer.terms)
-    l = jnp.asarray(ell)
-    return product.sum(-1) * FACTORS[a.factor](l) * FACTORS[b.factor](l)
+        terms = (_weight(tracer, kind, ell[:, None], chi, transfer) for kind in tracer.terms)
+        product = product * sum(terms)
+    return product.sum(-1) * FACTORS[a.factor](ell) * FACTORS[b.factor](ell)
 
 
 def _shifts(ell: Real) -> tuple[Real, Real]:
@@ -121,7 +124,7 @@ def _shifts(ell: Real) -> tuple[Real, Real]:
     return (2 * ell - 3) / (2 * ell + 1), (2 * ell + 5) / (2 * ell + 1)
 
 
-def _weight(tracer: Tracer, kind: str, ell: Real, chi: Real, transfer: Array | None) -> Any:
+def _weight(tracer: Tracer, kind: str, ell: Real, chi: Real, transfer: Any) -> Any:
     """What stands for a term, (n_ell or 1, n)."""
 
     def at(chi: Real) -> Any:

@@ -151,6 +151,11 @@ class Window:
         high = np.nonzero(above <= _FAINT * above[0])[0][0]
         return float(chi[low]), float(chi[high])
 
+    @cached_property
+    def middle(self) -> float:
+        """The mean distance."""
+        return float(np.average(self.chi, weights=self.weight))
+
 
 @dataclass(frozen=True)
 class Distances:

@@ -120,7 +120,8 @@ class AngularPower:
     work : Work
         Tracers with growth, and the power that goes with them.
     planned : Planned
-        For more evaluations, see `cosmo.angular.accuracy.evaluate`.
+        For more evaluations, see `cosmo.angular.accuracy.evaluate`, and for many of them
+        `cosmo.angular.compression.compressed`.
     """
 
     ells: NDArray[np.int64]

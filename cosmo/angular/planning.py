@@ -11,21 +11,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
-from jax import Array
 from numpy.typing import NDArray
 
 from cosmo.angular import nodes
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.kernels import REACH, exact_kernels, flat_kernels
 from cosmo.angular.nodes import Grid, Real, Window
-from cosmo.angular.spectra import Group, Kernels, Kinds, Pair, Sampling, members_spectra
+from cosmo.angular.spectra import (
+    Group,
+    Kernels,
+    Kinds,
+    Pair,
+    Sampling,
+    group_spectra,
+)
 from cosmo.angular.tracers import Tracer
 
 # P(k) over the product of growths, of wavenumbers and distances: (n_chi, n_k).
-Power = Callable[[Real, Real], Array]
+Power = Callable[[Real, Real], Any]
 
 _ETA_STEP = 0.16
 # The coarsest grid in chi: this many intervals across the narrower window, and at most this
@@ -63,11 +70,11 @@ class Work:
     tracers: Sequence[Tracer]
     power: Power
     modes: Modes
-    transfer: Array | None = None
+    transfer: Any = None
 
-    def spectrum(self, chi: Real) -> Array:
+    def spectrum(self, chi: Real) -> Real:
         """P(k) at the modes' k, (n_chi, n_k)."""
-        return jnp.asarray(self.power(self.modes.k, chi))
+        return np.asarray(self.power(self.modes.k, chi))
 
     @cached_property
     def windows(self) -> list[Window]:
@@ -88,10 +95,17 @@ class Work:
             for kinds in ((first, second), (second, first))
         }
 
-    def spectra(self, group: Group, pk: Array | None = None) -> Array:
-        """C_l of a group, without factors of l."""
-        pk = self.spectrum(np.asarray(group.chi)) if pk is None else pk
-        return members_spectra(group, self.modes, self.tracers, pk, self.transfer)
+    @cached_property
+    def of_numpy(self) -> Work:
+        """The same with arrays of NumPy."""
+        tracers, transfer = jax.tree.map(np.asarray, (list(self.tracers), self.transfer))
+        return Work(tracers, lambda k, chi: np.asarray(self.power(k, chi)), self.modes, transfer)
+
+    def spectra(self, group: Group, pk: Real | None = None) -> Real:
+        """C_l of a group of NumPy's arrays, without factors of l, (n_pair, n_ell)."""
+        pk = self.spectrum(group.chi) if pk is None else pk
+        members = [self.of_numpy.tracers[i] for i in group.members]
+        return group_spectra(group, self.modes, members, pk, self.of_numpy.transfer)
 
 
 @dataclass(frozen=True)
@@ -123,14 +137,14 @@ class Block:
         def samplings(side: Real) -> tuple[Sampling, ...]:
             at = chi * side[:, None]
             found = [nodes.lagrange(grid, at) for grid in grids.values()]
-            return tuple(Sampling(jnp.asarray(i), jnp.asarray(w)) for i, w in found)
+            return tuple(Sampling(first, weights) for first, weights in found)
 
         sparse, spread = nodes.sparser(chi)
         return Group(
-            chi=jnp.asarray(sparse),
-            nodes=jnp.asarray(chi),
-            spread=None if spread is None else jnp.asarray(spread),
-            measure=jnp.asarray(grid.distances.weight * columns.weight[:, None]),
+            chi=sparse,
+            nodes=chi,
+            spread=spread,
+            measure=grid.distances.weight * columns.weight[:, None],
             nearer=samplings(columns.lower),
             farther=samplings(columns.upper),
             kernels=kernels,
@@ -223,13 +237,13 @@ def choose(
         grid = Grid(distances, columns)
         kernels = flat_kernels(work.kinds(block.pairs), columns, probes, work.modes)
         group = block.group(work, grid, (kernels,))
-        pk = work.spectrum(np.asarray(group.chi))
-        whole = np.asarray(work.spectra(group, pk))
+        pk = work.spectrum(group.chi)
+        whole = work.spectra(group, pk)
         against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
         error = {}
         for axis in ("chi", "eta"):
             fewer = [replace(group, measure=group.measure * grid.coarser(n, axis)) for n in (2, 4)]
-            coarse = [np.asarray(work.spectra(few, pk)) for few in fewer]
+            coarse = [work.spectra(few, pk) for few in fewer]
             error[axis] = _next_difference(whole, coarse[0], coarse[1], against)
         worst = {axis: float((e / against).max()) for axis, e in error.items()}
         if max(worst.values()) <= tolerance:
@@ -258,10 +272,10 @@ def finished(
     work: Work, chosen: Chosen, exact: NDArray[np.int64], flat: NDArray[np.int64]
 ) -> Group:
     """A block's nodes with kernels of all multipoles."""
-    kinds = work.kinds(chosen.block.pairs)
-    parts = []
-    if exact.size:
-        parts.append(exact_kernels(kinds, chosen.grid.columns, exact, work.modes))
-    if flat.size:
-        parts.append(flat_kernels(kinds, chosen.grid.columns, flat, work.modes))
-    return chosen.block.group(work, chosen.grid, tuple(parts))
+    kinds, columns = work.kinds(chosen.block.pairs), chosen.grid.columns
+    parts = [
+        make(kinds, columns, ells, work.modes)
+        for make, ells in ((exact_kernels, exact), (flat_kernels, flat))
+        if ells.size
+    ]
+    return jax.device_put(chosen.block.group(work, chosen.grid, tuple(parts)))

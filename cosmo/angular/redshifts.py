@@ -52,11 +52,13 @@ class GaussianRedshifts:
     sigma: Any
 
     @property
+    @jax.jit
     def grid(self) -> Array:
         mean, sigma = (lax.stop_gradient(jnp.asarray(v, float)) for v in (self.mean, self.sigma))
         low = jnp.maximum(mean - _SIGMAS * sigma, NEAREST)
         return jnp.linspace(low, mean + _SIGMAS * sigma, 2 * _SIGMAS * _PER_SIGMA + 1)
 
+    @jax.jit
     def __call__(self, z: Array) -> Array:
         share = 0.5 * erfc((NEAREST - self.mean) / (2**0.5 * self.sigma))
         square = ((z - self.mean) / self.sigma) ** 2
@@ -74,6 +76,7 @@ class TabulatedRedshifts:
     grid: Array
     low: Array
 
+    @jax.jit
     def __call__(self, z: Array) -> Array:
         # Rounding on the way to distances and back must not lose the ends.
         slack = 1e-6 * (self.z[1] - self.z[0]) + 8 * jnp.finfo(self.z.dtype).eps * self.z[-1]

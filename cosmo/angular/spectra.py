@@ -10,13 +10,19 @@ first term of the uniform expansion of the Legendre functions which :mod:`cosmo.
 evaluates exactly, for low l. Both are one product of two matrices: kernels at every l and eta times
 coefficients of P(k) at every distance. All pairs share it, and are a second product, of their
 windows with it.
+
+All of it works on arrays of NumPy as well, which planning uses: nodes are tried in many shapes,
+for each of which JAX would compile a program that is run once.
 """
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +35,8 @@ from cosmo.angular.tracers import FACTORS, POTENTIALS, Tracer
 Pair = tuple[int, int]
 # The kinds of two terms, the one that is looked at nearer to us first.
 Kinds = tuple[str, str]
+# Of NumPy while planning, of JAX afterwards.
+Numbers = Any
 
 
 @partial(jax.tree_util.register_dataclass, data_fields=["first", "weights"], meta_fields=[])
@@ -42,20 +50,48 @@ class Sampling:
     weights : array, (n_eta, n_node, n_point)
     """
 
-    first: Array
-    weights: Array
+    first: Numbers
+    weights: Numbers
 
-    def __call__(self, values: Array) -> Array:
-        """Values (n, n_tracer) of a grid at the nodes, (n_tracer, n_eta, n_node)."""
+    def __call__(self, values: Numbers) -> Numbers:
+        """Values (n, n_term) of a grid at the nodes, (n_eta, n_node, n_term)."""
         # Point by point, what is gathered is summed at once and never written.
         points = range(self.weights.shape[-1])
-        at = sum(values[self.first + p] * self.weights[..., p, None] for p in points)
-        return jnp.moveaxis(jnp.asarray(at), -1, 0)
+        at = (values[self.first + p] * self.weights[..., p, None] for p in points)
+        return functools.reduce(operator.add, at)
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["kernel", "basis"], meta_fields=["transfers"]
+)
+@dataclass(frozen=True)
+class Table:
+    """A kernel of each power of k at some multipoles and nodes of eta.
+
+    Parameters
+    ----------
+    kernel : array, (n_ell, n_eta, n)
+        Real and imaginary parts, or of some combinations of them.
+    basis : array, (n, 2 n_mode), optional
+        The combinations.
+    transfers : int
+        By how many transfer functions P(k) is divided.
+    """
+
+    kernel: Numbers
+    basis: Numbers = None
+    transfers: int = 0
+
+    def of(self, rows: Array, spread: Numbers) -> Array:
+        """Summed over the powers with coefficients (n_chi, 2 n_mode), (n_ell, n_eta n_node)."""
+        rows = rows.T if self.basis is None else self.basis @ rows.T
+        rows = rows if spread is None else rows @ spread
+        return (self.kernel @ rows).reshape(self.kernel.shape[0], -1)
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["tables", "factors", "between"],
+    data_fields=["tables", "sides", "between"],
     meta_fields=["which"],
 )
 @dataclass(frozen=True)
@@ -64,20 +100,19 @@ class Kernels:
 
     Parameters
     ----------
-    tables : tuple of array, (n_ell, n_eta, 2 n_mode)
-        Real and imaginary parts.
-    factors : dict of Kinds to array, (n_eta,)
-        What else stands before a table.
+    tables : tuple of Table
     which : tuple of (Kinds, int)
         The table of each two kinds.
+    sides : dict of str to (array, array), (n_eta,) each
+        What else stands before a kind of term that is nearer, and before one that is farther.
     between : array, (n_wanted, n_ell), optional
         Interpolates from these multipoles to those asked for.
     """
 
-    tables: tuple[Array, ...]
-    factors: dict[Kinds, Array]
+    tables: tuple[Table, ...]
     which: tuple[tuple[Kinds, int], ...]
-    between: Array | None = None
+    sides: dict[str, tuple[Numbers, Numbers]]
+    between: Numbers = None
 
 
 @partial(
@@ -112,10 +147,10 @@ class Group:
         Whether the first of a pair is looked for at the nearer distance, and at the farther.
     """
 
-    chi: Array
-    nodes: Array
-    spread: Array | None
-    measure: Array
+    chi: Numbers
+    nodes: Numbers
+    spread: Numbers
+    measure: Numbers
     nearer: tuple[Sampling, ...]
     farther: tuple[Sampling, ...]
     kernels: tuple[Kernels, ...]
@@ -147,129 +182,135 @@ class Plan:
     pairs: tuple[Pair, ...]
 
 
-def _windows(group: Group, tracers: Sequence[Tracer]) -> dict[str, tuple[list[int], Array, Array]]:
-    """Weights of each kind: whose they are, and at the nearer and farther distances."""
-    found: dict[str, list[tuple[int, Array, Array]]] = {}
-    for grid, sides in enumerate(zip(group.nearer, group.farther, strict=True)):
+# Members that have a kind of term, and its weights nearer and farther, (n, n_eta, n_node).
+_Windows = dict[str, tuple[list[int], Numbers, Numbers]]
+
+
+def _windows(group: Group, tracers: Sequence[Tracer]) -> _Windows:
+    """Weights at the nodes by kind, the nearer ones with the measure."""
+    xp = group.measure.__array_namespace__()
+    found: dict[str, list[tuple[list[int], Numbers, Numbers]]] = {}
+    for grid, (nearer, farther) in enumerate(zip(group.nearer, group.farther, strict=True)):
         on_it = [i for i, g in enumerate(group.grids) if g == grid]
         terms = [(i, kind) for i in on_it for kind in tracers[i].terms]
-        values = jnp.stack([tracers[i].terms[kind] for i, kind in terms], axis=1)
-        for (i, kind), nearer, farther in zip(
-            terms, *(side(values) for side in sides), strict=True
-        ):
-            found.setdefault(kind, []).append((i, nearer, farther))
-    return {
-        kind: (
-            [i for i, _, _ in rows],
-            jnp.stack([nearer for _, nearer, _ in rows]),
-            jnp.stack([farther for _, _, farther in rows]),
-        )
-        for kind, rows in found.items()
-    }
+        values = xp.stack([tracers[i].terms[kind] for i, kind in terms], axis=1)
+        near, far = nearer(values) * group.measure[..., None], farther(values)
+        for wanted in sorted({kind for _, kind in terms}):
+            power = group.nodes[:, None] ** (2 if wanted in POTENTIALS else 0)
+            rows = [row for row, (_, kind) in enumerate(terms) if kind == wanted]
+            # As a product of matrices: XLA would interpolate anew for each product of two
+            # weights if rows were looked up.
+            chosen = xp.asarray(np.eye(len(terms))[rows], dtype=values.dtype)
+            sides = [xp.tensordot(chosen, side * power, axes=((1,), (2,))) for side in (near, far)]
+            found.setdefault(wanted, []).append(([terms[row][0] for row in rows], *sides))
+    out = {}
+    for kind, parts in found.items():
+        whose = [i for on_grid, _, _ in parts for i in on_grid]
+        near, far = (xp.concatenate([part[side] for part in parts]) for side in (1, 2))
+        out[kind] = whose, near, far
+    return out
 
 
-def _window_products(
-    group: Group, tracers: Sequence[Tracer]
-) -> dict[Kinds, tuple[list[int], Array]]:
-    """Window products by kinds of terms: positions of pairs, and (n_pair, n_eta, n_chi).
+def coefficients(modes: Modes, chi: Numbers, pk: Numbers, transfer: Numbers, times: int) -> Numbers:
+    """Of P(k) over so many transfer functions at distances chi, (n_chi, 2 n_mode)."""
+    xp = pk.__array_namespace__()
+    tilted = modes.over_transfer(times)
+    rows = tilted.coefficients(pk / transfer**times if times else pk)
+    rows = rows * xp.exp(-xp.log(chi)[:, None] * (tilted.nu + 1))
+    # A real product of these with (Re, Im) is the real part of the complex one.
+    return xp.concatenate([rows.real, -rows.imag], axis=-1)
 
-    With the measure, and summed to the distances where P(k) is taken.
+
+# Position of a pair, and places of the nearer and farther term among those of their kinds.
+_Found = tuple[int, int, int]
+
+
+def _found(group: Group, nearer: list[int], farther: list[int]) -> list[_Found]:
+    """Which products of two kinds of terms, that these members have, are in which pair."""
+    return [
+        (position, nearer.index(a), farther.index(b))
+        for position, pair in enumerate(group.pairs)
+        # Of the terms that are near and far, the first is of the pair's first tracer or not.
+        for (a, b), wanted in zip((pair, pair[::-1]), group.orders, strict=True)
+        if wanted and a in nearer and b in farther
+    ]
+
+
+def _summed(
+    near: Numbers, far: Numbers, found: list[_Found], n_pair: int, kernel: Numbers
+) -> Numbers:
+    """Sums over nodes of products of two weights with a kernel (n_ell, n_eta n_node).
+
+    Returns
+    -------
+    array, (n_pair, n_ell)
     """
-    windows = _windows(group, tracers)
-    out: dict[Kinds, tuple[list[int], Array]] = {}
-    for near in windows:
-        for far in windows:
-            # Of the terms that are near and far, the first is of the pair's first tracer or not.
-            entries: dict[int, list[tuple[int, int]]] = {}
-            for position, pair in enumerate(group.pairs):
-                for order, (a, b) in enumerate((pair, pair[::-1])):
-                    if group.orders[order] and near in tracers[a].terms and far in tracers[b].terms:
-                        places = windows[near][0].index(a), windows[far][0].index(b)
-                        entries.setdefault(position, []).append(places)
-            if not entries:
-                continue
-            twice = max(len(places) for places in entries.values())
-            potentials = sum(kind in POTENTIALS for kind in (near, far))
-            weights = group.measure * group.nodes ** (2 * potentials)
-            total = 0.0
-            for turn in range(twice):
-                some = [places[min(turn, len(places) - 1)] for places in entries.values()]
-                share = np.array([turn < len(places) for places in entries.values()], float)
-                a, b = np.array(some).T
-                part = windows[near][1][a] * windows[far][2][b]
-                total = total + (part if share.all() else part * share[:, None, None])
-            product = total * weights
-            if group.spread is not None:
-                product = product @ group.spread.T
-            out[near, far] = list(entries), product
-    return out
-
-
-def _coefficients(modes: Modes, group: Group, pk: Array, transfer: Array | None) -> list[Array]:
-    """Of P(k) over 0, 1 and 2 transfer functions, (n_node, 2 n_mode) each."""
-    out = []
-    spectra = [pk] if transfer is None else [pk, pk / transfer, pk / transfer**2]
-    for times, spectrum in enumerate(spectra):
-        tilted = modes.over_transfer(times)
-        rows = tilted.coefficients(spectrum)
-        rows = rows * jnp.exp(-jnp.log(group.chi)[:, None] * (tilted.nu + 1))
-        # A real product of these with (Re, Im) is the real part of the complex one.
-        out.append(jnp.concatenate([rows.real, -rows.imag], axis=-1))
-    return out
+    xp, dtype = kernel.__array_namespace__(), kernel.dtype
+    positions, first, second = np.array(found).T
+    # Products of matrices with ones where rows are wanted: slopes of these are such products too.
+    chosen = [
+        xp.asarray(np.eye(len(side))[rows], dtype=dtype) @ side.reshape(len(side), -1)
+        for side, rows in ((near, first), (far, second))
+    ]
+    summed = (chosen[0] * chosen[1]) @ kernel.T
+    whose = np.eye(n_pair)[:, positions]
+    return xp.asarray(whose, dtype=dtype) @ summed
 
 
 def _project(
-    group: Group,
-    kernels: Kernels,
-    rows: list[Array],
-    products: dict[Kinds, tuple[list[int], Array]],
-) -> Array:
+    group: Group, kernels: Kernels, rows: dict[int, Numbers], windows: _Windows
+) -> Numbers:
     """C_l of a group's pairs at the multipoles of some kernels, (n_pair, n_ell)."""
-    which = dict(kernels.which)
-    n_ell, n_eta = kernels.tables[0].shape[:2]
-    out = jnp.zeros((len(group.pairs), n_ell), rows[0].dtype)
-    summed: dict[tuple[int, int], Array] = {}
-    for kinds, (positions, product) in products.items():
-        key = which[kinds], kinds.count("primordial")
-        if key not in summed:
-            summed[key] = (kernels.tables[key[0]] @ rows[key[1]].T).reshape(n_ell, -1)
+    n_eta = kernels.tables[0].kernel.shape[1]
+    over_nodes = [table.of(rows[table.transfers], group.spread) for table in kernels.tables]
+    parts = []
+    for (nearer, farther), table in kernels.which:
+        found = _found(group, windows[nearer][0], windows[farther][0])
+        if not found:
+            continue
         # Kernels may end before the windows do.
-        weighted = product[:, :n_eta] * kernels.factors[kinds][:, None]
-        part = weighted.reshape(len(positions), -1) @ summed[key].T
-        out = out.at[np.array(positions)].add(part)
+        near, far = windows[nearer][1][:, :n_eta], windows[farther][2][:, :n_eta]
+        if kernels.sides:
+            near = near * kernels.sides[nearer][0][:, None]
+            far = far * kernels.sides[farther][1][:, None]
+        parts.append(_summed(near, far, found, len(group.pairs), over_nodes[table]))
+    out = functools.reduce(operator.add, parts)
     return out if kernels.between is None else out @ kernels.between.T
 
 
-@partial(jax.jit, static_argnames=["modes"])
 def group_spectra(
     group: Group,
     modes: Modes,
     tracers: Sequence[Tracer],
-    pk: Array,
-    transfer: Array | None = None,
-) -> Array:
+    pk: Numbers,
+    transfer: Numbers = None,
+) -> Numbers:
     """C_l of the pairs of one group, whose tracers and P(k) these are, (n_pair, n_ell)."""
-    rows = _coefficients(modes, group, pk, transfer)
-    products = _window_products(group, tracers)
-    parts = [_project(group, kernels, rows, products) for kernels in group.kernels]
-    return jnp.concatenate(parts, axis=1)
+    times = sorted({table.transfers for kernels in group.kernels for table in kernels.tables})
+    rows = {n: coefficients(modes, group.chi, pk, transfer, n) for n in times}
+    windows = _windows(group, tracers)
+    parts = [_project(group, kernels, rows, windows) for kernels in group.kernels]
+    return group.measure.__array_namespace__().concatenate(parts, axis=1)
+
+
+_compiled_group_spectra = jax.jit(group_spectra, static_argnames=["modes"])
 
 
 def members_spectra(
     group: Group,
     modes: Modes,
     tracers: Sequence[Tracer],
-    pk: Array,
+    pk: Numbers,
     transfer: Array | None = None,
 ) -> Array:
     """C_l of the pairs of one group, of all tracers, without their factors of l."""
     # Which tracers these are, and factors, would keep groups of one shape from sharing programs.
     plain = [Tracer(tracers[i].chi, tracers[i].terms) for i in group.members]
-    return group_spectra(replace(group, members=()), modes, plain, pk, transfer)
+    return _compiled_group_spectra(replace(group, members=()), modes, plain, pk, transfer)
 
 
 def angular_spectra(
-    plan: Plan, tracers: Sequence[Tracer], pk: Sequence[Array], transfer: Array | None = None
+    plan: Plan, tracers: Sequence[Tracer], pk: Sequence[Numbers], transfer: Array | None = None
 ) -> Array:
     """C_l of a plan's pairs.
 
@@ -292,9 +333,19 @@ def angular_spectra(
     for group, spectrum in zip(plan.groups, pk, strict=True):
         parts.append(members_spectra(group, plan.modes, tracers, spectrum, transfer))
         places += [plan.pairs.index((group.members[a], group.members[b])) for a, b in group.pairs]
-    # A pair may be in two groups, one for each of its orders.
+    factors = tuple((tracers[a].factor, tracers[b].factor) for a, b in plan.pairs)
+    return _together(parts, plan.ells, tuple(places), factors)
+
+
+@partial(jax.jit, static_argnames=["places", "factors"])
+def _together(
+    parts: list[Array], ells: Array, places: tuple[int, ...], factors: tuple[tuple[str, str], ...]
+) -> Array:
+    """C_l of all groups by pair, with their factors of l."""
     found = jnp.concatenate(parts)
-    out = jnp.zeros((len(plan.pairs), found.shape[1]), found.dtype)
-    factors = [FACTORS[tracer.factor](plan.ells) for tracer in tracers]
-    factor = jnp.stack([factors[a] * factors[b] for a, b in plan.pairs])
-    return factor * out.at[np.array(places)].add(found)
+    # A pair may be in two groups, one for each of its orders.
+    whose = np.zeros((len(factors), len(places)))
+    whose[places, np.arange(len(places))] = 1.0
+    of_ell = {name: FACTORS[name](ells) for names in factors for name in names}
+    factor = jnp.stack([of_ell[a] * of_ell[b] for a, b in factors])
+    return factor * (jnp.asarray(whose, found.dtype) @ found)

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import Array
 
 KINDS = ("density", "rsd", "lensing", "potential", "primordial")
@@ -35,10 +35,10 @@ KINDS = ("density", "rsd", "lensing", "potential", "primordial")
 POTENTIALS = ("potential", "primordial")
 
 # Factors of l for a whole tracer.
-FACTORS: dict[str, Callable[[Array], Array]] = {
-    "none": lambda l: jnp.ones_like(l),
+FACTORS: dict[str, Callable[[Any], Any]] = {
+    "none": lambda l: l**0,
     # Shear over convergence, in harmonics of spin 2.
-    "shear": lambda l: jnp.sqrt((l + 2) * (l - 1) / (l * (l + 1))),
+    "shear": lambda l: ((l + 2) * (l - 1) / (l * (l + 1))) ** 0.5,
     # Lensing potential over convergence.
     "potential": lambda l: 2 / (l * (l + 1)),
 }

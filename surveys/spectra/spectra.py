@@ -182,4 +182,4 @@ def verify(spectra: Spectra, tell: Callable[[int, int], object] = lambda *_: Non
 def limber(spectra: Spectra, pairs: list[Pair]) -> Real:
     """Limber's approximation of some pairs, (n_pair, n_ell)."""
     with jax.enable_x64(True):
-        return np.asarray(limber_spectra(spectra.found.work, pairs, spectra.ells))
+        return limber_spectra(spectra.found.work.of_numpy, pairs, spectra.ells)

@@ -14,6 +14,7 @@ from scipy.special import erf
 from cosmo.angular import accuracy, nodes, planning
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.kernels import exact_kernels, flat_kernels
+from cosmo.angular.spectra import members_spectra
 from cosmo.angular.tracers import Tracer
 
 
@@ -99,15 +100,20 @@ def test_distortions(sky, column):
 ELLS, FEW = np.array([2, 7, 30, 150, 700]), np.array([20, 100])
 
 
-def spectra_at_nodes(work, block, low, high, ells=ELLS, spacing=12.0):
-    """C_l of a block at nodes with room to spare; the full sky below l = 10."""
+def group_of(work, block, low, high, ells=ELLS, spacing=12.0):
+    """A block at nodes with room to spare; the full sky below l = 10."""
     eta, weight = nodes.separations(0.0, np.log(high / low), 2e-5, 0.1)
     columns = nodes.columns(eta, weight, block.anchor)
     grid = nodes.Grid(nodes.distances(low, high, spacing, 0.1), columns)
     kinds = work.kinds(block.pairs)
     parts = ((exact_kernels, ells[ells < 10]), (flat_kernels, ells[ells >= 10]))
     kernels = tuple(make(kinds, columns, some, work.modes) for make, some in parts if some.size)
-    return np.asarray(work.spectra(block.group(work, grid, kernels)))
+    return block.group(work, grid, kernels)
+
+
+def spectra_at_nodes(work, block, low, high, *how):
+    """C_l there."""
+    return work.spectra(group_of(work, block, low, high, *how))
 
 
 KINDS = [("density", "rsd"), ("density", "lensing", "potential")]
@@ -207,13 +213,10 @@ def test_factors_of_l_and_of_weights(sky):
 
 def test_single_precision(two):
     work, ends, cl = two
-    block = planning.Block(((0, 1),))
-    single = [
-        Tracer(jnp.asarray(t.chi, jnp.float32),
-               {k: jnp.asarray(w, jnp.float32) for k, w in t.terms.items()})
-        for t in work.tracers
-    ]  # fmt: skip
-    got = spectra_at_nodes(replace(work, tracers=single), block, *ends)
+    group = jax.tree.map(jnp.asarray, group_of(work, planning.Block(((0, 1),)), *ends))
+    pk = jnp.asarray(work.spectrum(np.asarray(group.chi)))
+    tracers = jax.tree.map(jnp.asarray, list(work.of_numpy.tracers))
+    got = members_spectra(group, work.modes, tracers, pk)
     assert got.dtype == np.float32
     size = np.sqrt(cl[1] * cl[2])
     np.testing.assert_allclose(got[0] / size, cl[0] / size, atol=1e-3)
