@@ -15,6 +15,7 @@ import numpy as np
 
 from cosmo.band_powers import Weighting, band_windows
 from surveys.errors import SettingProblem, check_ranges
+from surveys.spectra.sweep_settings import SweepSettings
 from surveys.spectra.tracer_settings import TracerSettings
 
 POSITIVE = math.ulp(0.0), math.inf
@@ -215,6 +216,8 @@ class SpectraSettings:
     covariance : CovarianceSettings, optional
     maps : MapSettings, optional
     accuracy : AccuracySettings
+    sweep : SweepSettings, optional
+        Many cosmologies beside that of the settings.
     """
 
     tracer: tuple[TracerSettings, ...]
@@ -224,6 +227,7 @@ class SpectraSettings:
     covariance: CovarianceSettings | None = None
     maps: MapSettings | None = None
     accuracy: AccuracySettings = field(default_factory=AccuracySettings)
+    sweep: SweepSettings | None = None
 
     def __post_init__(self) -> None:
         if not self.tracer:
