@@ -153,7 +153,7 @@ def made(
     file = base / settings.nz_file if settings.nz_file is not None else where
     if settings.kind != "clustering" or settings.magnification is not None or settings.f_nl:
         universe.parameter("omega_m", where, f"{field} needs it")
-    with blamed(file, field, "choose windows within the background"):
+    with blamed(file, field, "mend its tables, or choose windows within the background"):
         return Made(_builders[settings.kind](settings, windows.nz, universe, chi), ())
 
 

@@ -12,6 +12,7 @@ from astropy.table import Table
 
 from pipeline.cli import cl_sweep
 from pipeline.cli.app import build
+from pipeline.cli.cl_results import _said_of_sweep
 from pipeline.cli.failures import run_guarded
 from pipeline.config import load_config
 from surveys.spectra.cosmologies import cosmologies_of, varied
@@ -194,20 +195,21 @@ def test_a_cluster_gives_the_same(written, tmp_path):
     np.testing.assert_allclose(there[0].cl, here[0].cl, rtol=1e-10)
 
 
-def test_a_row_that_cannot_be_computed_is_nan_and_told(written, tmp_path, capsys):
+def test_a_row_that_cannot_be_computed_is_nan_and_told(written):
     pytest.importorskip("emu_pk")
     base = BASE.replace("ell = [5, 30, 100]", 'ell = [100]\npairs = [["g", "g"]]')
     base = base.replace("[sweep]", '[power]\nsource = "emu"\n[sweep]')
     args = written("values = {n_eff = [3.044, 3.5], sigma8 = [0.8]}\n", base)
-    assert run(*args) == 0
-    said = capsys.readouterr().out
-    assert "1 of 2 cosmologies" in said
-    assert "note: 1 are NaN, first row 2: " in said
-    found = contents(tmp_path / "out" / "sweep.h5")
-    assert np.isfinite(found["cl"][0]).all()
-    assert np.isnan(found["cl"][1]).all()
-    assert found["problem"][0] == ""
-    assert "n_eff = 3.5: emu-pk knows only 3.044" in found["problem"][1]
+    settings = load_config(args[0], SpectraSettings)
+    rows = cosmologies_of(settings, args[0])
+    (chunk,) = sweep(settings, args[0], rows)
+    assert np.isfinite(chunk.cl[0]).all()
+    assert np.isnan(chunk.cl[1]).all()
+    assert chunk.problems[0] == ""
+    assert "n_eff = 3.5: emu-pk knows only 3.044" in chunk.problems[1]
+    said = list(_said_of_sweep(cl_sweep._summary(rows, list(chunk.problems), 16)))
+    assert said[0] == "sweep.h5: 1 of 2 cosmologies of sigma8, n_eff"
+    assert said[1].startswith("note: 1 are NaN, first row 2: ")
 
 
 BAD = [
@@ -271,7 +273,7 @@ def _is_refused(args, words, capsys, tmp_path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_nobody_at_an_address(written, tmp_path, capsys, monkeypatch):
+def test_nobody_at_an_address(written):
     base = BASE.replace("ell = [5, 30, 100]", 'ell = [100]\npairs = [["g", "g"]]')
     args = written(VALUES + 'scheduler = "tcp://127.0.0.1:9"\n', base)
     settings = load_config(args[0], SpectraSettings)
