@@ -63,6 +63,22 @@ assert np.all(abs(measured[20:] / expected_snr[20 : len(measured)] - 1) < 0.06)
 """
 
 
+FISHER = """
+assert found.errors.total.max() < 1e-3
+assert again < 1e-9, again
+# Central differences err by the square of the step.
+assert off[-1] < 1e-6, off
+assert np.all(abs(np.diff(np.log(off)) / np.diff(np.log(steps)) - 2) < 0.1), off
+assert both_ways < 1e-9, both_ways
+assert np.all(errors["all"] < errors["galaxies"])
+assert np.all(errors["all"][:5] < errors["shear"])
+assert np.all(known < errors["all"])
+assert np.all(errors["all"][3:5] < prior[3:5])
+# Limber's approximation for narrow bins misses by more than a standard error.
+assert np.max(abs(moved / errors["all"])) > 1.5
+"""
+
+
 @pytest.fixture
 def execute(monkeypatch, tmp_path):
     """Run a notebook in a kernel of its own; returns it with its outputs."""
@@ -143,3 +159,9 @@ def test_visibilities_finds_what_was_put_in(visibilities, execute):
 
 def test_pulsar_finds_the_period_and_the_pulses_expected(pulsar, execute):
     check(execute, pulsar, PULSAR, n_pictures=3)
+
+
+def test_fisher_has_right_slopes_and_more_data_know_more(execute):
+    nbformat = pytest.importorskip("nbformat")
+    path = REPOSITORY / "notebooks" / "fisher.ipynb"
+    check(execute, nbformat.read(path, as_version=4), FISHER, n_pictures=2)

@@ -1,9 +1,7 @@
 """Angular power spectra of tracers, from a background and a power spectrum to errors and notes.
 
-Growth is split off P(k, z): tracers have it in their weights, and nodes see
-P(k, z) / D(z)^2, which changes little. D is the background's where P(k, z) = D(z)^2 P(k, 0), and
-that of P(k, z) at one large scale otherwise; what is left depends on k and z and is treated as
-such. Call everything under ``jax.enable_x64(True)``.
+A plan is made once; more cosmologies and slopes take no more than its sums (`AngularPower.again`).
+Call everything under ``jax.enable_x64(True)``.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -19,84 +16,20 @@ from jax.core import Tracer as Traced
 from numpy.typing import NDArray
 
 from cosmo.angular.accuracy import Errors, Planned, evaluate, make_plan
-from cosmo.angular.curved import flattened, flattened_power
-from cosmo.angular.fftlog import Modes
 from cosmo.angular.full_sky import full_sky_spectra
-from cosmo.angular.observables import with_growth
+from cosmo.angular.matter import Matter, Span, distances_at, is_curved, work_of
 from cosmo.angular.planning import Work, amplitudes
+from cosmo.angular.spectra import angular_spectra
 from cosmo.angular.tracers import Tracer
-from cosmo.expansion import Background, growth, redshift
-from cosmo.power.sources import Power, TabulatedPower, growth_of_power
+from cosmo.expansion import Background
+from cosmo.power.sources import Power, TabulatedPower
 from cosmo.power.tables import extrapolation_note
 
 Real = NDArray[np.float64]
 Pair = tuple[int, int]
 
-_K_GROWTH = 0.02
-"""Where the growth of a power spectrum is looked at, h/Mpc."""
-
-_SHAPE = 256
-"""Distances are evaluated in multiples of so many."""
-
 _SEEN = 1e-3
 """Share of a tracer's weight that may lie nearer than the wavenumbers told of a table."""
-
-
-@dataclass(frozen=True)
-class Matter:
-    """What tracers see.
-
-    Attributes
-    ----------
-    background : Background
-        As far as the farthest tracer.
-    power : Power
-        P(k, z).
-    transfer : callable, optional
-        T(k), (n_k,), for primordial bias.
-    """
-
-    background: Background
-    power: Power
-    transfer: Callable[[Array], Array] | None = None
-
-    def growth(self, chi: Array) -> Array:
-        """D at distances, (n,), 1 today."""
-        return _growth(self.power, self.background, _padded(chi))[: len(chi)]
-
-    def over_growth(self, k: Real, chi: Real) -> Array:
-        """P(k, z(chi)) over the square of growth, (n_chi, n_k)."""
-        at = jnp.asarray(k, float)
-        if self.power.separable:
-            return jnp.broadcast_to(self.today(at), (len(chi), at.size))
-        return _over_growth(self.power, self.background, at, _padded(chi))[: len(chi)]
-
-    def today(self, k: Array) -> Array:
-        """P(k), (n_k,), at z = 0."""
-        return self.power(jnp.asarray(k, float), jnp.zeros(1))[0]
-
-
-def _padded(chi: Array | Real) -> Array:
-    """Distances in few shapes, for which programs are compiled once."""
-    pad = jnp.pad if isinstance(chi, Traced) else np.pad
-    return jnp.asarray(pad(chi, (0, -len(chi) % _SHAPE), mode="edge"), float)
-
-
-def _redshift(background: Background, chi: Array) -> Array:
-    # Nodes may be a little farther than any tracer.
-    return redshift(background, jnp.clip(chi, 0, background.chi[-1]))
-
-
-@jax.jit
-def _growth(power: Power, background: Background, chi: Array) -> Array:
-    z = _redshift(background, chi)
-    return growth(background, z) if power.separable else growth_of_power(power, _K_GROWTH, z)
-
-
-@jax.jit
-def _over_growth(power: Power, background: Background, k: Array, chi: Array) -> Array:
-    z = _redshift(background, chi)
-    return power(k, z) / growth_of_power(power, _K_GROWTH, z)[:, None] ** 2
 
 
 @dataclass(frozen=True)
@@ -141,6 +74,32 @@ class AngularPower:
         with np.errstate(divide="ignore"):
             return self.errors.total * self.amplitude / np.abs(self.cl)
 
+    def distances(self, background: Background) -> list[Array]:
+        """Where weights of tracers are asked for in another cosmology: the grid of each, Mpc/h."""
+        curved = self._curved(background)
+        return [distances_at(t.chi, background, curved) for t in self.work.tracers]
+
+    def again(self, matter: Matter, tracers: Sequence[Tracer]) -> Array:
+        """The spectra of another cosmology, by the same plan, (n_pair, n_ell).
+
+        JAX differentiates and batches it. Traced, space is as curved as the plan's: flat, or not.
+
+        Parameters
+        ----------
+        matter : Matter
+        tracers : sequence of Tracer
+            Without growth, at `distances`. Windows have to lie where the plan holds them.
+        """
+        plan = self.planned.plan
+        work = work_of(matter, tracers, self._curved(matter.background))
+        pk = [work.spectrum(group.chi) for group in plan.groups]  # type: ignore[arg-type]
+        cl = angular_spectra(plan, work.tracers, pk, work.transfer)
+        return cl[np.array([plan.pairs.index(pair) for pair in self.pairs])]
+
+    def _curved(self, background: Background) -> bool:
+        traced = isinstance(background.curvature, Traced)
+        return is_curved(self.matter.background if traced else background)
+
 
 def angular_power(
     matter: Matter,
@@ -148,6 +107,7 @@ def angular_power(
     pairs: Sequence[Pair],
     ells: Sequence[int] | NDArray[np.int64],
     tolerance: float = 1e-3,
+    spans: Sequence[Span] | None = None,
 ) -> AngularPower:
     """C_l of pairs of tracers.
 
@@ -161,6 +121,9 @@ def angular_power(
         Rising, 2 or more.
     tolerance : float
         Of C_ab over sqrt(C_aa C_bb).
+    spans : sequence of (float, float), optional
+        Of each tracer the nearest and the farthest distance that the plan has to hold for more
+        cosmologies, in flat coordinates.
 
     Raises
     ------
@@ -179,20 +142,10 @@ def angular_power(
         raise ValueError(f"tolerance = {tolerance} is not above 0")
     end = float(matter.background.chi[-1])
     for i, tracer in enumerate(tracers):
-        if float(tracer.chi[-1]) > end * (1 + 1e-6):
-            far = float(tracer.chi[-1])
+        far = _farthest(tracer) if spans is not None else float(tracer.chi[-1])
+        if far > end * (1 + 1e-6):
             raise ValueError(f"tracers[{i}] reaches {far:.5g} Mpc/h and background {end:.5g}")
-    modes, transfer = Modes(), None
-    if any("primordial" in t.terms for t in tracers):
-        if matter.transfer is None:
-            raise ValueError("matter has no transfer, and primordial terms need one")
-        transfer = jnp.asarray(matter.transfer(jnp.asarray(modes.k)))
-    grown = [with_growth(t, matter.growth(t.chi)) for t in tracers]
-    power, curvature = matter.over_growth, float(matter.background.curvature)
-    if curvature:
-        grown = [flattened(t, curvature) for t in grown]
-        power = flattened_power(power, curvature)
-    work = Work(grown, power, modes, transfer)
+    work = work_of(matter, tracers, is_curved(matter.background), spans)
     planned = make_plan(work, pairs, ells, tolerance)
     cl = evaluate(planned, work)
     every = planned.plan.pairs
@@ -226,7 +179,7 @@ def full_sky(
     """
     matter = found.matter
     # Of k alone it is cheaper; in curved space it depends on distance too.
-    of_k_alone = matter.power.separable and not float(matter.background.curvature)
+    of_k_alone = matter.power.separable and not is_curved(matter.background)
     power = matter.today if of_k_alone else found.work.power
     return full_sky_spectra(
         found.work.tracers, found.pairs, ells, power, tolerance, matter.transfer
@@ -242,6 +195,12 @@ def transfer_of(power: Power, n_s: float, k_pivot: float = 3e-5) -> Callable[[Ar
         return jnp.sqrt(p[:-1] / p[-1] * (k_pivot / k) ** n_s)
 
     return transfer
+
+
+def _farthest(tracer: Tracer) -> float:
+    """Where the weights of a tracer end, whose grid may be longer."""
+    there = np.any([np.asarray(w) != 0 for w in tracer.terms.values()], axis=0)
+    return float(np.asarray(tracer.chi)[there].max(initial=0.0))
 
 
 def _checked_ells(ells: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:

@@ -93,7 +93,9 @@ def spectra_figure(spectra: Spectra, verified: Verified | None) -> Figure:
     log_ticks(below)
     largest = np.abs(spectra.cl[rows]).max()
     least = np.nanpercentile(np.abs(spectra.cl[rows]), 3)
-    above.set_ylim(max(least / 3, 1e-9 * largest), 3 * largest)
+    # A spectrum that is much fainter than the others is seen too.
+    faintest = np.abs(spectra.cl[rows]).max(1).min()
+    above.set_ylim(max(least / 3, min(1e-9 * largest, 1e-6 * faintest)), 3 * largest)
     below.set_ylim(1e-7, 3)
     below.axhline(spectra.settings.accuracy.tolerance, color=LINE, lw=1.2)
     above.set_ylabel("|C_ℓ|")

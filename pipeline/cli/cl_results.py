@@ -16,6 +16,8 @@ from astropy.table import Table
 
 from cosmo.band_powers import BandWindows
 from pipeline.cli.cl_figures import figures
+from pipeline.cli.cl_sweep import Swept
+from pipeline.cli.cl_sweep_figure import sweep_figure
 from pipeline.report.style import to_png
 from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
@@ -39,7 +41,11 @@ _QUANTITIES = {
 
 
 def write_results(
-    out: Path, spectra: Spectra, config: Path, verified: Verified | None
+    out: Path,
+    spectra: Spectra,
+    config: Path,
+    verified: Verified | None,
+    swept: Swept | None = None,
 ) -> dict[str, Any]:
     """Write tables, SACC, maps, summary and figures; each file as a whole.
 
@@ -70,6 +76,9 @@ def write_results(
         _write_map(out / f"map_{tracer.name}.fits", tracer, one)
     for name, figure in figures(spectra, verified, covariance).items():
         write_bytes(out / name, to_png(figure))
+    if swept is not None:
+        summary["sweep"] = swept.summary
+        write_bytes(out / "sweep.png", to_png(sweep_figure(spectra, swept.rows, swept.cl)))
     write_summary(out / "summary.json", summary)
     return summary
 
@@ -87,6 +96,21 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"full sky: {worst['largest_deviation']:.2g} of sqrt(C_aa C_bb) away at most, "
             f"{worst['pair']} at ell = {worst['ell']}"
+        )
+    if "sweep" in summary:
+        yield from _said_of_sweep(summary["sweep"])
+
+
+def _said_of_sweep(sweep: Mapping[str, Any]) -> Iterator[str]:
+    names = ", ".join(sweep["parameters"])
+    yield f"sweep.h5: {sweep['n'] - sweep['n_failed']} of {sweep['n']} cosmologies of {names}"
+    if sweep["n_failed"]:
+        yield f"note: {sweep['n_failed']} are NaN, first {sweep['first_failure']}"
+    if sweep.get("verify"):
+        rows = " and ".join(str(row) for row in sweep["verify"]["rows"])
+        yield (
+            f"sweep, row {rows} with plans of their own: "
+            f"{sweep['verify']['largest_deviation']:.2g} of sqrt(C_aa C_bb) away at most"
         )
 
 

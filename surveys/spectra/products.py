@@ -18,11 +18,15 @@ from cosmo.covariance import (
     with_noise,
 )
 from cosmo.maps import gaussian_maps, lognormal_maps
+from surveys.errors import InputError
 from surveys.spectra.files import blamed
 from surveys.spectra.spectra import Spectra
 from surveys.spectra.tracers import beam_of, noise_of
 
 Real = NDArray[np.float64]
+
+_LOUDEST = 1e100
+"""Noise that can be squared, and squared again."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +77,24 @@ class Covariance:
 
 
 def noise_spectra(spectra: Spectra, ell: NDArray) -> Real:
-    """Noise of each tracer, (T, ell)."""
-    return np.stack([noise_of(t, ell, spectra.base) for t in spectra.settings.tracer])
+    """Noise of each tracer, (T, ell).
+
+    Raises
+    ------
+    InputError
+        It is beyond what can be squared.
+    """
+    out = []
+    for i, tracer in enumerate(spectra.settings.tracer):
+        with np.errstate(over="ignore", divide="ignore"):
+            noise = noise_of(tracer, ell, spectra.base)
+        if (loud := ~(noise < _LOUDEST)).any():
+            first = int(np.argmax(loud))
+            problem = f"noise over its beam is {noise[first]:.3g} at ell = {ell[first]:g}"
+            remedy = "give less noise, a smaller beam, or fewer multipoles"
+            raise InputError(str(spectra.where), f"tracer[{i}]", problem, remedy)
+        out.append(noise)
+    return np.stack(out)
 
 
 def covariance_of(spectra: Spectra) -> Covariance:
@@ -99,6 +119,21 @@ def covariance_of(spectra: Spectra) -> Covariance:
     return Covariance(windows.effective_ell, cl, covariance, windows)
 
 
+def _between(signal: Real, ells: NDArray, ell: NDArray) -> Real:
+    """Spectra (T, T, ell) between the multipoles that were computed.
+
+    Those of tracers with themselves by their logarithms, so that steep ones stay above 0, and
+    others by their correlation.
+    """
+    own = np.diagonal(signal).T
+    if not (own > 0).all():
+        return signal @ interpolation_matrix(ells, ell).T
+    matrix = interpolation_matrix(ells, ell, 0.0).T
+    size = np.sqrt(own)
+    between = np.exp(np.log(size) @ matrix)
+    return (signal / (size[:, None] * size)) @ matrix * between[:, None] * between
+
+
 def maps_of(spectra: Spectra, where: Path) -> tuple[list[Real], str]:
     """A map of each tracer, with its beam and pixels, and what is to be told.
 
@@ -115,7 +150,7 @@ def maps_of(spectra: Spectra, where: Path) -> tuple[list[Real], str]:
     with jax.enable_x64(True):
         signal = np.asarray(tracers_by_tracers(spectra.found.cl, spectra.found.pairs, len(tracers)))
     if len(ells) > 1:
-        signal = signal @ interpolation_matrix(ells, ell).T
+        signal = _between(signal, ells, ell)
     if wanted.noise:
         signal = np.asarray(with_noise(signal, noise_spectra(spectra, ell)))
     beams = np.stack([beam_of(t, ell) for t in tracers])
@@ -124,7 +159,8 @@ def maps_of(spectra: Spectra, where: Path) -> tuple[list[Real], str]:
     spins = [2 if t.kind == "galaxy-lensing" and t.of_what == "shear" else 0 for t in tracers]
     # Errors of spectra may make a matrix of them a little negative.
     tolerance = max(1e-6, len(tracers) * spectra.settings.accuracy.tolerance)
-    with blamed(where, "maps", "ask for a smaller tolerance in [accuracy], or for fewer tracers"):
+    remedy = "ask for more multipoles in [output], a smaller tolerance, or fewer tracers"
+    with blamed(where, "maps", remedy):
         if wanted.lognormal:
             shifts = [1.0 if t.kind == "clustering" else np.inf for t in tracers]
             maps = lognormal_maps(cl, wanted.nside, wanted.seed, shifts, spins, tolerance)

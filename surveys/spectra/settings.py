@@ -15,6 +15,7 @@ import numpy as np
 
 from cosmo.band_powers import Weighting, band_windows
 from surveys.errors import SettingProblem, check_ranges
+from surveys.spectra.sweep_settings import SweepSettings
 from surveys.spectra.tracer_settings import TracerSettings
 
 POSITIVE = math.ulp(0.0), math.inf
@@ -215,6 +216,8 @@ class SpectraSettings:
     covariance : CovarianceSettings, optional
     maps : MapSettings, optional
     accuracy : AccuracySettings
+    sweep : SweepSettings, optional
+        Many cosmologies beside that of the settings.
     """
 
     tracer: tuple[TracerSettings, ...]
@@ -224,6 +227,7 @@ class SpectraSettings:
     covariance: CovarianceSettings | None = None
     maps: MapSettings | None = None
     accuracy: AccuracySettings = field(default_factory=AccuracySettings)
+    sweep: SweepSettings | None = None
 
     def __post_init__(self) -> None:
         if not self.tracer:
@@ -237,6 +241,7 @@ class SpectraSettings:
         if len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
             raise SettingProblem("output.pairs", f"has {twice} twice", "give each pair once")
+        self._check_pixels()
         self._check_bands()
 
     @property
@@ -265,6 +270,15 @@ class SpectraSettings:
     def label(self, pair: Pair) -> str:
         """What the spectrum of a pair is called."""
         return f"{self.tracer[pair[0]].name}x{self.tracer[pair[1]].name}"
+
+    def _check_pixels(self) -> None:
+        last = int(self.output.ells[-1])
+        for i, tracer in enumerate(self.tracer):
+            nside = tracer.pixel_nside
+            if nside is not None and last > 4 * nside:
+                problem = f"is {nside}, whose pixels are known to ell = {4 * nside}"
+                remedy = "give more, or fewer multipoles"
+                raise SettingProblem(f"tracer[{i}].pixel_nside", problem, remedy)
 
     def _check_bands(self) -> None:
         covariance, ells = self.covariance, self.output.ells

@@ -39,6 +39,7 @@ PLANCK = {"h": 0.6766, "omega_m": 0.3111, "n_s": 0.9665, "sigma8": 0.8102}
 """Of Planck 2018, where nothing else is said."""
 
 _LATE = 12.0
+_LARGEST = 1e60
 _BEHIND = 1.02
 # Of the table of a source that takes long.
 _K, _WAVENUMBERS = (1e-5, 1e3), 720
@@ -186,6 +187,8 @@ def _table(settings: SpectraSettings, universe: Universe, z_end: float, base: Pa
     for name in ("k_h_mpc", "pk_mpc_h3", "z"):
         if name in columns:
             finite(column(columns, path, name, ())[1], path, name)
+    if "pk_mpc_h3" in columns and (np.abs(columns["pk_mpc_h3"]) > _LARGEST).any():
+        raise InputError(str(path), "pk_mpc_h3", f"is above {_LARGEST:g}", MEND)
     with blamed(path, "P(k, z)", MEND):
         table = read_power_table(path, universe.given.get("n_s"))
     first, last = float(table.z[0]), float(table.z[-1])

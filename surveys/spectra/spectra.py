@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from cosmo.angular.limber import limber_spectra
 from cosmo.angular.observed import AngularPower, angular_power, beyond_table, full_sky
+from cosmo.angular.tracers import Tracer
 from cosmo.covariance import all_pairs
+from surveys.errors import InputError
 from surveys.spectra.files import blamed
 from surveys.spectra.settings import Pair, SpectraSettings
 from surveys.spectra.sources import Universe, matter_of, universe_of
@@ -25,6 +27,7 @@ _VERIFIED = (2, 5, 15, 50, 150, 500)
 """Multipoles that are looked at by brute force, or those nearest to them."""
 
 _EMULATED_Z = 5.0
+_LARGEST = 1e60
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Spectra:
     Attributes
     ----------
     settings : SpectraSettings
-    base : Path
-        Folder of the files.
+    where : Path
+        Their file.
     universe : Universe
     windows : tuple of Windows
         Of each tracer.
@@ -47,12 +50,17 @@ class Spectra:
     """
 
     settings: SpectraSettings
-    base: Path
+    where: Path
     universe: Universe
     windows: tuple[Windows, ...]
     found: AngularPower
     rows: list[int]
     notes: tuple[str, ...]
+
+    @property
+    def base(self) -> Path:
+        """Folder of the files."""
+        return self.where.parent
 
     @property
     def pairs(self) -> list[Pair]:
@@ -120,6 +128,7 @@ def calculate(
             made(t, w, universe, place, base) for t, w in zip(settings.tracer, windows, strict=True)
         ]
         tracers = [one.tracer for one in done]
+        _check_weights(tracers, place)
         z_end = farthest(tracers, universe)
         matter, linear = matter_of(settings, universe, z_end, place, base)
         tell(2, _STEPS)
@@ -130,13 +139,28 @@ def calculate(
         tolerance = settings.accuracy.tolerance
         with blamed(place, "tracer", "change [[tracer]] or [accuracy]"):
             found = angular_power(matter, tracers, pairs, settings.output.ells, tolerance)
+        if not np.isfinite(found.cl).all():
+            remedy = "give smaller numbers in [[tracer]] and [cosmology]"
+            raise InputError(place, "tracer", "has spectra that are not finite", remedy)
         tell(3, _STEPS)
     notes = [note for one in done for note in one.notes] + list(found.notes)
     notes += beyond_table(linear, found.work, found.ells)
     if settings.power.source == "emu" and z_end > _EMULATED_Z:
         notes.append(f"P(k, z) grows as D(z)^2 beyond z = {_EMULATED_Z:g}, where emu-pk ends")
     rows = list(range(len(settings.pairs)))
-    return Spectra(settings, base, universe, windows, found, rows, tuple(dict.fromkeys(notes)))
+    return Spectra(settings, where, universe, windows, found, rows, tuple(dict.fromkeys(notes)))
+
+
+def _check_weights(tracers: list[Tracer], where: str) -> None:
+    """Each tracer has to see something, and no infinities."""
+    for i, tracer in enumerate(tracers):
+        weights = np.array([np.asarray(w) for w in tracer.terms.values()])
+        # What is not below it (NaN is not either) cannot be multiplied by another tracer's.
+        good = (np.abs(weights) < _LARGEST).all()
+        if not good or not weights.any():
+            problem = "is zero everywhere" if good else f"is not below {_LARGEST:g}"
+            remedy = "give another bias, f_nl, magnification or alignment"
+            raise InputError(where, f"tracer[{i}]", f"its weight {problem}", remedy)
 
 
 def _others(pairs: list[Pair], n: int) -> list[Pair]:

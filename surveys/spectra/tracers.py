@@ -120,9 +120,26 @@ class Made:
 
 
 def made(
-    settings: TracerSettings, windows: Windows, universe: Universe, where: str, base: Path
+    settings: TracerSettings,
+    windows: Windows,
+    universe: Universe,
+    where: str,
+    base: Path,
+    chi: Any = None,
 ) -> Made:
     """A tracer of settings and what was read for them.
+
+    Parameters
+    ----------
+    settings : TracerSettings
+    windows : Windows
+    universe : Universe
+    where : str
+        The file of the settings.
+    base : Path
+        The folder of files.
+    chi : array, optional
+        The grid of distances, Mpc/h, where there is no kernel; that of the window without.
 
     Raises
     ------
@@ -136,8 +153,8 @@ def made(
     file = base / settings.nz_file if settings.nz_file is not None else where
     if settings.kind != "clustering" or settings.magnification is not None or settings.f_nl:
         universe.parameter("omega_m", where, f"{field} needs it")
-    with blamed(file, field, "choose windows within the background"):
-        return Made(_builders[settings.kind](settings, windows.nz, universe), ())
+    with blamed(file, field, "mend its tables, or choose windows within the background"):
+        return Made(_builders[settings.kind](settings, windows.nz, universe, chi), ())
 
 
 def _from_kernel(
@@ -168,22 +185,24 @@ def _given(value: Any) -> Any:
     return tuple(np.asarray(v) for v in value) if isinstance(value, tuple) else value
 
 
-def _clustering(settings: TracerSettings, nz: Any, universe: Universe) -> Tracer:
+def _clustering(settings: TracerSettings, nz: Any, universe: Universe, chi: Any) -> Tracer:
     background, bias = universe.background, _given(settings.bias)
-    tracer = clustering(background, nz, bias, settings.rsd, _given(settings.magnification))
+    slope = _given(settings.magnification)
+    tracer = clustering(background, nz, bias, settings.rsd, slope, chi)
     if settings.f_nl:
         local = LocalNonGaussianity(settings.f_nl, p=settings.f_nl_p)
         tracer = primordial_bias(tracer, background, nz, bias, local)
     return tracer
 
 
-def _galaxy_lensing(settings: TracerSettings, nz: Any, universe: Universe) -> Tracer:
+def _galaxy_lensing(settings: TracerSettings, nz: Any, universe: Universe, chi: Any) -> Tracer:
     a = settings.alignment
     alignment = None if a is None else (a.a, a.eta, a.z0)
-    return galaxy_lensing(universe.background, nz, alignment, settings.of_what)  # type: ignore[arg-type]
+    quantity: Any = settings.of_what
+    return galaxy_lensing(universe.background, nz, alignment, quantity, chi)
 
 
-def _cmb_lensing(settings: TracerSettings, nz: Any, universe: Universe) -> Tracer:
+def _cmb_lensing(settings: TracerSettings, nz: Any, universe: Universe, chi: Any) -> Tracer:
     background, chi_star = universe.background, settings.chi_star
     if chi_star is None:
         z = float(recombination_redshift(universe.cosmology))
@@ -191,14 +210,15 @@ def _cmb_lensing(settings: TracerSettings, nz: Any, universe: Universe) -> Trace
             end = float(background.z[-1])
             raise ValueError(f"background ends at z = {end:.4g}, before recombination at {z:.5g}")
         chi_star = float(comoving(background, z))
-    return cmb_lensing(background, chi_star, settings.of_what)  # type: ignore[arg-type]
+    quantity: Any = settings.of_what
+    return cmb_lensing(background, chi_star, quantity, chi)
 
 
-def _isw(settings: TracerSettings, nz: Any, universe: Universe) -> Tracer:
-    return isw(universe.background)
+def _isw(settings: TracerSettings, nz: Any, universe: Universe, chi: Any) -> Tracer:
+    return isw(universe.background, chi=chi)
 
 
-_builders: dict[str, Callable[[TracerSettings, Any, Universe], Tracer]] = {
+_builders: dict[str, Callable[[TracerSettings, Any, Universe, Any], Tracer]] = {
     "clustering": _clustering,
     "galaxy-lensing": _galaxy_lensing,
     "cmb-lensing": _cmb_lensing,

@@ -224,6 +224,24 @@ def test_tables_of_nz_and_of_kernels_give_what_numbers_give(written, tmp_path):
 
 
 @pytest.mark.usefixtures("no_figures")
+def test_maps_of_a_steep_spectrum_at_few_multipoles(written, tmp_path):
+    """Six decades between 2 and 100, which a spline of C_l itself would take below 0."""
+    text = SMALL.split("[[tracer]]")[0] + '[[tracer]]\nname = "i"\nkind = "isw"\n'
+    text += "[output]\nell = [2, 10, 40, 100]\n[maps]\nnside = 64\nseed = 1\n"
+    assert run(*written(text)) == 0
+    table = Table.read(tmp_path / "out" / "cl.ecsv")
+    assert table["ixi"][0] > 1e5 * table["ixi"][-1] > 0
+    one = healpy.read_map(tmp_path / "out" / "map_i.fits", dtype=np.float64)
+    measured = measure([one], 40)[0, 0]
+    l = np.arange(2, 41)
+    line = np.exp(np.interp(np.log(l), np.log(table["ell"]), np.log(table["ixi"])))
+    modes = 2 * l + 1
+    # Of each multipole as many modes, of which the mean ratio is 1; lines between samples.
+    ratio = (modes * measured[2:] / line).sum() / modes.sum()
+    assert ratio == pytest.approx(1.0, abs=4 * np.sqrt(2 / modes.sum()) + 0.3)
+
+
+@pytest.mark.usefixtures("no_figures")
 def test_extrapolation_is_told(written, tmp_path):
     k = np.geomspace(2e-3, 0.05, 60)
     np.savez(tmp_path / "pk.npz", k_h_mpc=k, pk_mpc_h3=1e6 * k / (1 + (k / 0.02) ** 2) ** 1.5)
@@ -287,6 +305,13 @@ BAD = [
     (NZ, 'nz_file = "many.npz"\nnz_key = "q"', "many.npz: q: is missing; there is z, nz"),
     (NZ, 'kernel_file = "k.npz"', "tracer[0].rsd: is given beside kernel_file"),
     (NZ + "\nbias = 1.5\nrsd = true", 'kernel_file = "k.npz"', "k.npz: kernel: reaches 90000"),
+    ("bias = 1.5\nrsd = true", "bias = 0.0", "tracer[0]: its weight is zero everywhere"),
+    ("bias = 1.5", "bias = 2.0\nf_nl = 1e308", "tracer[0]: its weight is not below 1e+60"),
+    ("bias = 1.5", "bias = 1e200", "tracer[0]: its weight is not below 1e+60"),
+    ("[output]", '[power]\nsource = "table"\nfile = "pk3.npz"\n[output]',
+     "pk3.npz: pk_mpc_h3: is above 1e+60"),
+    ("bias = 1.5", "bias = [[0.1, 0.9], [1.0, 2.0]]", "4 or more rows are needed; mend its tables"),
+    ("per_arcmin2 = 2.0", "pixel_nside = 16", "pixel_nside: is 16, whose pixels are known"),
     (NZ, NZ + '\nnz_file = "a.txt"', "tracer[0].nz_file: is given beside z and sigma_z"),
     ("[output]", '[power]\nsource = "table"\nfile = "pk.txt"\n[output]', "pk.txt: file: is .txt"),
     ("[output]", '[power]\nsource = "table"\nfile = "pk0.npz"\n[output]',
@@ -328,6 +353,7 @@ def _bad_files(folder: Path) -> None:
     pk = np.ones((2, 40))
     np.savez(folder / "pk0.npz", k_h_mpc=k, z=two, pk_mpc_h3=pk)
     np.savez(folder / "pk1.npz", k_h_mpc=k, z=two, pk_mpc_h3=pk * np.nan)
+    np.savez(folder / "pk3.npz", k_h_mpc=k, z=two, pk_mpc_h3=pk * 1e250)
     np.savez(folder / "pk2.npz", k_h_mpc=k[::-1], z=two, pk_mpc_h3=pk)
     with jax.enable_x64(True):
         b = background_of(cosmology_of(COSMOLOGY), 3.0)
@@ -351,6 +377,17 @@ def test_bad_input_is_one_line(bad_files, tmp_path, capsys, old, new, words):
     assert old in SMALL
     (bad_files / "cl.toml").write_text(SMALL.replace(old, new, 1))
     _is_refused([bad_files / "cl.toml", "--out", tmp_path / "out"], capsys, words, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "noise", ["per_arcmin2 = 1e-300", "white_noise = 1e200", 'noise_file = "huge.txt"',
+              "white_noise = 1.0\nbeam_fwhm_arcmin = 5000.0"],
+)  # fmt: skip
+def test_noise_beyond_numbers_is_one_line(written, tmp_path, capsys, noise):
+    np.savetxt(tmp_path / "huge.txt", [[2, 1e200], [200, 1e200]])
+    text = SMALL.split("[[tracer]]")[0] + f"[[tracer]]\n{G}\n{NZ}\n{noise}\n"
+    args = written(text + "[output]\nell = [100]\n[covariance]\n")
+    _is_refused(args, capsys, "cl.toml: tracer[0]: noise over its beam is", tmp_path)
 
 
 def test_a_package_that_is_not_there_is_named(written, tmp_path, capsys, monkeypatch):
