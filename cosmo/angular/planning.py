@@ -240,6 +240,9 @@ def choose(
         pk = work.spectrum(group.chi)
         whole = work.spectra(group, pk)
         against = amplitudes(block.pairs, block.pairs, whole) if scale is None else scale
+        if not np.isfinite(whole).all() or not (against > 0).all():
+            members = sorted({i for pair in block.pairs for i in pair})
+            raise ValueError(f"tracers {members} have spectra that are zero or beyond numbers")
         error = {}
         for axis in ("chi", "eta"):
             fewer = [replace(group, measure=group.measure * grid.coarser(n, axis)) for n in (2, 4)]
