@@ -26,9 +26,10 @@ def gaussian(y, x):
     return np.exp(-4 * np.log(2) * (y**2 + x**2) / FWHM**2)
 
 
+PSF = gaussian(*np.mgrid[-43:44, -43:44]).astype(np.float32)
 HEADER = StreamHeader(
     "test", np.linspace(1310.0, 1490.0, C), TSAMP_S, Time(61000.0, format="mjd"), N, SHAPE, None,
-    "Jy/beam", gaussian(*np.mgrid[-43:44, -43:44]).astype(np.float32), FWHM,
+    "Jy/beam", PSF, FWHM,
 )  # fmt: skip
 DELAY = np.round(delays_s(HEADER.freq_mhz, DM) / TSAMP_S).astype(int)
 
@@ -171,7 +172,7 @@ def test_what_is_missing_is_nan_and_all_else_finite():
 
 def test_the_psf_is_that_of_the_images_as_they_are_searched():
     """A bright pulse of another beam than the recording's is no interference with its own PSF."""
-    wide = replace(HEADER, psf=np.sqrt(HEADER.psf), beam_fwhm_px=FWHM * math.sqrt(2))
+    wide = replace(HEADER, psf=np.sqrt(PSF), beam_fwhm_px=FWHM * math.sqrt(2))
     reader = Recording(snr=200.0)
     y, x = np.indices(SHAPE)
     for c in range(C):
