@@ -13,6 +13,10 @@ from pipeline.candidates import Detection
 
 _MAD_TO_SIGMA = 1.4826
 _CLIP = 4.0
+_PARTS, _MOST_CELLS = 4, 256
+"""Parts of a pulse at most, and cells of parts and channels from which there are fewer parts."""
+_SIDE_WIDTHS = 4
+"""What is next to a pulse is this many widths on either side."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,11 @@ def delays_s(freq_mhz: NDArray[np.float64], dm: float) -> NDArray[np.float64]:
 
 
 class Sums:
-    """Running sums over the pieces of a window."""
+    """Running sums over the pieces of a window.
+
+    `cells` and `cells_weight`, (part + 1, channel, y, x), are those of the parts of the
+    dispersed pulse, one after the other, and last those of some widths on both sides of it.
+    """
 
     def __init__(
         self,
@@ -66,7 +74,9 @@ class Sums:
         self.columns = slice(max(0, detection.x - half), min(nx, detection.x + half + 1))
         n = header.n_channels
         image = (n, self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
-        self.on, self.on_weight = np.zeros(image), np.zeros(image)
+        self.n_parts = max(1, min(_PARTS, detection.width, _MOST_CELLS // n))
+        cells = (self.n_parts + 1, *image)
+        self.cells, self.cells_weight = np.zeros(cells), np.zeros(cells)
         self.off, self.off_weight = np.zeros(image), np.zeros(image)
         self.pixel = np.zeros((window.n_bins, n))
         self.pixel_weight = np.zeros((window.n_bins, n))
@@ -79,23 +89,52 @@ class Sums:
         values = data if whole else np.where(good, data, np.float32(0))
         sample = start + np.arange(len(data))
         into_pulse = sample[:, None] - self.detection.start - self.delay
+        self._add_cells(into_pulse, weights, values, None if whole else good)
         width, guard = self.detection.width, max(1, self.detection.width // 4)
-        on = (into_pulse >= 0) & (into_pulse < width)
         off = (into_pulse < -guard) | (into_pulse >= width + guard)
-        for mask, total, weight in (
-            (on, self.on, self.on_weight),
-            (off, self.off, self.off_weight),
-        ):
-            w = (weights * mask).astype(np.float32)
-            if w.any():
-                total += np.einsum("tc,tcyx->cyx", w, values)
-                seen = w.sum(0)[:, None, None] if whole else np.einsum("tc,tcyx->cyx", w, good)
-                weight += seen
+        w = (weights * off).astype(np.float32)
+        if w.any():
+            self.off += np.einsum("tc,tcyx->cyx", w, values)
+            seen = w.sum(0)[:, None, None] if whole else np.einsum("tc,tcyx->cyx", w, good)
+            self.off_weight += seen
         y, x = self.detection.y - self.rows.start, self.detection.x - self.columns.start
         w = weights.astype(float) * good[:, :, y, x]
         bins = (sample - self.window.start) // self.window.decimation
         np.add.at(self.pixel, bins, w * values[:, :, y, x])
         np.add.at(self.pixel_weight, bins, w)
+
+    def _add_cells(
+        self,
+        into_pulse: NDArray[np.float64],
+        weights: NDArray[np.float32],
+        values: NDArray[np.float32],
+        good: NDArray[np.bool_] | None,
+    ) -> None:
+        """Add what a piece has of the pulse and of its sides; all is good if `good` is None."""
+        width, n = self.detection.width, self.n_parts
+        guard = max(1, width // 4)
+        reach = guard + _SIDE_WIDTHS * width
+        edges = np.round(np.linspace(0, width, n + 1))
+        part = np.searchsorted(edges, into_pulse, side="right") - 1
+        before = (into_pulse < -guard) & (into_pulse >= -reach)
+        after = (into_pulse >= width + guard) & (into_pulse < width + reach)
+        part = np.where(before | after, n, np.where((part >= 0) & (part < n), part, -1))
+        t, c = np.nonzero((part >= 0) & (weights > 0))
+        if not len(t):
+            return
+        cell = part[t, c] * weights.shape[1] + c
+        order = np.argsort(cell, kind="stable")
+        cell, t, c = cell[order], t[order], c[order]
+        first = np.flatnonzero(np.diff(cell, prepend=-1))
+        w = weights[t, c, None, None]
+        here = np.unravel_index(cell[first], self.cells.shape[:2])
+        self.cells[here] += np.add.reduceat(w * values[t, c], first, axis=0, dtype=float)
+        seen = w if good is None else w * good[t, c]
+        self.cells_weight[here] += np.add.reduceat(seen, first, axis=0, dtype=float)
+
+    def pulse(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sum and weight over the whole pulse, (channel, y, x)."""
+        return self.cells[:-1].sum(0), self.cells_weight[:-1].sum(0)
 
 
 def whiten(sums: Sums, detection: Detection, header: StreamHeader) -> Series:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.block import Reader, StreamHeader
 from pipeline.candidates import Detection
+from pipeline.cleaning import cleaned_image
 from pipeline.cutout_sums import Boxes, Series, Sums, Window, delays_s, shifted_boxes, whiten
 from pipeline.positions import refine_position
 from pipeline.top_hat import TopHat, fit_top_hat
@@ -67,6 +68,9 @@ class Cutout:
         The best detection.
     image : (y, x) float32
         Mean over the dispersed boxcar less the mean beside it, data units.
+    cleaned : (y, x) float32
+        The same with interference weighted down, see :func:`pipeline.cleaning.cleaned_image`,
+        in its standard deviations.
     image_origin : (x, y)
         Pixel of the recording at ``image[0, 0]``.
     peak_px : (x, y)
@@ -91,6 +95,7 @@ class Cutout:
 
     detection: Detection
     image: NDArray[np.float32]
+    cleaned: NDArray[np.float32]
     image_origin: tuple[int, int]
     peak_px: tuple[float, float]
     light_curve_time_s: NDArray[np.floating]
@@ -147,10 +152,12 @@ def make_cutouts(
     dm_grid: NDArray[np.float64],
     widths: NDArray[np.int64],
     settings: CutoutSettings | None = None,
+    seen: StreamHeader | None = None,
 ) -> dict[int, Cutout]:
     """Cut-outs of many detections, by their keys; as :func:`make_cutout` of each.
 
-    Images that would be read whole for each are read once for all.
+    Images that would be read whole for each are read once for all. `seen` has the PSF of these
+    images where that of the recording is another, as behind a matched filter.
     """
     settings = settings or CutoutSettings()
     header, grid = reader.header, np.asarray(dm_grid, float)
@@ -164,8 +171,9 @@ def make_cutouts(
     else:
         for one in sums.values():
             _read_near(reader.cropped(one.rows, one.columns), one, settings)
+    seen = seen or header
     return {
-        key: _assemble(one, whiten(one, one.detection, header), dms[key], widths, settings)
+        key: _assemble(one, whiten(one, one.detection, header), dms[key], widths, settings, seen)
         for key, one in sums.items()
     }
 
@@ -251,6 +259,7 @@ def _assemble(
     dms: NDArray[np.float64],
     widths: NDArray[np.int64],
     settings: CutoutSettings,
+    seen: StreamHeader,
 ) -> Cutout:
     """All products from the sums of one pass."""
     detection, header, window = sums.detection, sums.header, sums.window
@@ -268,12 +277,15 @@ def _assemble(
     plane = np.stack([boxes.mean_snr(dm, near, n_box)[1] for dm in dms])
     ladder = _ladder(boxes, detection, window, at, np.asarray(widths))
     image = _image(sums, series)
+    origin = sums.columns.start, sums.rows.start
+    peak = refine_position(image, origin, detection)
     spectra = _spectra(sums, series, boxes, at, n_box, settings)
     return Cutout(
         detection=detection,
         image=image,
-        image_origin=(sums.columns.start, sums.rows.start),
-        peak_px=refine_position(image, (sums.columns.start, sums.rows.start), detection),
+        cleaned=cleaned_image(sums, seen, peak),
+        image_origin=origin,
+        peak_px=peak,
         light_curve_time_s=zero_s + first * boxes.bin_s + half_bin,
         light_curve=curve.astype(np.float32),
         dm_axis=dms,
@@ -313,13 +325,14 @@ def _ladder(
 
 def _image(sums: Sums, series: Series) -> NDArray[np.float32]:
     """Pulse less baseline, channels weighted by the inverse variance of the pixel."""
-    seen = (sums.on_weight > 0) & (sums.off_weight > 0)
-    on = sums.on / np.where(seen, sums.on_weight, 1.0)
+    pulse, pulse_weight = sums.pulse()
+    seen = (pulse_weight > 0) & (sums.off_weight > 0)
+    on = pulse / np.where(seen, pulse_weight, 1.0)
     off = sums.off / np.where(seen, sums.off_weight, 1.0)
     channel = series.weight.max(axis=0)
     if not channel.any():
         channel = np.ones_like(channel)
-    weight = np.where(seen, channel[:, None, None] * sums.on_weight, 0.0)
+    weight = np.where(seen, channel[:, None, None] * pulse_weight, 0.0)
     total = weight.sum(axis=0)
     image = (weight * (on - off)).sum(axis=0) / np.where(total > 0, total, 1.0)
     return np.where(total > 0, image, np.nan).astype(np.float32)

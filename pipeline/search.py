@@ -345,10 +345,12 @@ def cutouts_of(
     settings: CutoutSettings | None = None,
 ) -> dict[int, Cutout]:
     """Cut-outs of some rows of a table of detections, under the keys of ``rows``."""
-    reader = as_searched(reader, plan.config.template)
+    template = plan.config.template
+    seen = header_as_searched(reader.header, template)
     widths = np.asarray(plan.widths)
     detections = {key: table.row(row) for key, row in rows.items()}
-    return make_cutouts(reader, detections, plan.dm_pc_cm3, widths, settings)
+    images = as_searched(reader, template)
+    return make_cutouts(images, detections, plan.dm_pc_cm3, widths, settings, seen)
 
 
 def candidates_of(

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from astropy.table import Table
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from pipeline.block import StreamHeader
 from pipeline.cutouts import Cutout
+from pipeline.psf import psf_at
 
 _NEAR_FWHM, _FAR_FWHM = 2.5, 1.5
 _BEAM_AREA = 1.133
@@ -80,31 +80,18 @@ def features(cutout: Cutout, header: StreamHeader) -> Features:
         those against a Gaussian beam.
     """
     return Features(
-        *_of_image(cutout, header),
+        *image_features(cutout.image, cutout.detection.sigma, cutout, header),
         *_of_band(cutout),
         _at_dm_zero(cutout),
         _of_profile(cutout, header.tsamp_s),
     )
 
 
-def psf_at(header: StreamHeader, dy: NDArray[Any], dx: NDArray[Any]) -> NDArray[np.floating]:
-    """The PSF at displacements in pixels from its peak; 0 beyond it."""
-    if header.psf is None:
-        return np.exp(-4 * math.log(2) * (dy**2 + dx**2) / max(header.beam_fwhm_px, 1.0) ** 2)
-    row, column = np.unravel_index(int(header.psf.argmax()), header.psf.shape)
-    # The part that is needed: splines of the whole take longer than all else.
-    reach = math.ceil(max(np.abs(dy).max(), np.abs(dx).max())) + 8
-    top, left = max(0, row - reach), max(0, column - reach)
-    part = np.asarray(header.psf[top : row + reach + 1, left : column + reach + 1], float)
-    at = np.stack([dy + (row - top), dx + (column - left)])
-    return map_coordinates(part, at, order=3, mode="constant")
-
-
-def _of_image(
-    cutout: Cutout, header: StreamHeader
+def image_features(
+    image: NDArray[np.floating], sigma: float, cutout: Cutout, header: StreamHeader
 ) -> tuple[float, float, float, float, float, float]:
-    """The first six features."""
-    image, sigma = np.asarray(cutout.image, float), cutout.detection.sigma
+    """The first six features, of an image of the pixels of a cut-out whose noise is `sigma`."""
+    image = np.asarray(image, float)
     nothing = math.nan, math.nan, math.nan, math.nan, math.nan, math.nan
     seen = np.isfinite(image)
     if min(image.shape) < 3 or not seen.any() or not sigma > 0:

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.classifier.examples import Examples, join_examples, read_examples
 from pipeline.classifier.families import HELD_OUT, TRAINING
 from pipeline.classifier.run import scene_path
+from pipeline.classifier.stamps import CLEANED_PLANES
 from pipeline.report.style import COLOUR_MAP, INK, MUTED, new_figure, to_png
 
 IMAGES = Path(__file__).parents[1] / "images"
@@ -27,24 +28,26 @@ def drawn(examples: Examples, real: bool, rng: np.random.Generator) -> Examples:
 
 
 def draw(rows: list[tuple[str, Examples]]) -> bytes:
-    """Images and spectra of some examples, a row of each kind."""
-    figure = new_figure(11, 2.3 * len(rows))
-    panels = figure.subplots(2 * len(rows), COLUMNS, squeeze=False)
+    """Images, cleaned images and spectra of some examples, a row of each kind."""
+    figure = new_figure(11, 3.3 * len(rows))
+    panels = figure.subplots(3 * len(rows), COLUMNS, squeeze=False)
     for i, (name, examples) in enumerate(rows):
         for j in range(COLUMNS):
-            image, spectrum = panels[2 * i, j], panels[2 * i + 1, j]
-            for axes in (image, spectrum):
+            image, cleaned, spectrum = panels[3 * i : 3 * i + 3, j]
+            for axes in (image, cleaned, spectrum):
                 axes.set(xticks=[], yticks=[])
                 axes.set_axis_on() if j < len(examples) else axes.set_axis_off()
             if j >= len(examples):
                 continue
-            light, flux = examples.stamps.image[j, 0], examples.stamps.spectrum[j, 0]
+            light, flux = examples.stamps.image[j], examples.stamps.spectrum[j, 0]
             style = {"origin": "lower", "cmap": COLOUR_MAP}
-            image.imshow(light, vmin=-0.5, vmax=1, **style)
+            image.imshow(light[0], vmin=-0.5, vmax=1, **style)
+            cleaned.imshow(light[CLEANED_PLANES], vmin=-0.5, vmax=1, **style)
             spectrum.imshow(flux, aspect="auto", vmin=-2, vmax=3, **style)
             image.set_title(f"S/N {examples.snr[j]:.0f}", size=7.5, color=MUTED, pad=2)
-        panels[2 * i, 0].set_ylabel(name, size=8, color=INK)
-        panels[2 * i + 1, 0].set_ylabel("band", size=7.5, color=MUTED)
+        panels[3 * i, 0].set_ylabel(name, size=8, color=INK)
+        panels[3 * i + 1, 0].set_ylabel("cleaned", size=7.5, color=MUTED)
+        panels[3 * i + 2, 0].set_ylabel("band", size=7.5, color=MUTED)
     for axes in panels[-1]:
         axes.set_xlabel("±4 widths", size=7.5, color=MUTED)
     figure.tight_layout(h_pad=0.3)

@@ -23,7 +23,7 @@ from pipeline.classifier.stamps import Stamps, take, turns
 from pipeline.errors import InputError
 from pipeline.sinks.atomic import write_bytes
 
-FORMAT = "slowburst-classifier/1"
+FORMAT = "slowburst-classifier/2"
 SHIPPED = "weights.npz"
 _BATCHES = 64, 512
 """Sizes that candidates are padded to, so that few programs are compiled."""

@@ -19,6 +19,7 @@ from pipeline.classifier.model import Classifier, save
 from pipeline.classifier.network import Sizes
 from pipeline.classifier.platt import Platt, calibrate
 from pipeline.classifier.settings import TrainSettings
+from pipeline.classifier.stamps import IMAGE_SHAPE, N_NUMBERS, SPECTRUM_SHAPE
 from pipeline.classifier.training import train
 from pipeline.errors import InputError
 from pipeline.report.style import to_png
@@ -157,6 +158,7 @@ def _claim(folder: Path, settings: TrainSettings) -> None:
         "seed": settings.seed,
         "families": [asdict(f) for f in TRAINING + HELD_OUT],
         "version": versions()["slowburst"],
+        "stamps": [*IMAGE_SHAPE, *SPECTRUM_SHAPE, N_NUMBERS],
     }
     text = json.dumps(own, indent=2) + "\n"
     path = folder / _CLAIM

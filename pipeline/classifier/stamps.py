@@ -18,7 +18,8 @@ from scipy.ndimage import map_coordinates
 
 from pipeline.block import StreamHeader
 from pipeline.cutouts import Cutout
-from pipeline.vetting import Features, psf_at
+from pipeline.psf import psf_at
+from pipeline.vetting import Features, image_features
 
 _SIDE, _STEP_FWHM = 21, 0.3
 _N_FREQ, _N_TIME, _PER_WIDTH = 16, 32, 4
@@ -33,7 +34,12 @@ _MEASURED = (
     ("band_filled", lambda v: v),
     ("band_chi2", lambda v: math.log(max(v, 1e-2))),
 )
-N_NUMBERS = 2 + 2 * len(_MEASURED)
+_OF_IMAGE = 6
+"""So many of the features are those of an image; of the cleaned one there are the same."""
+_KEPT = 3.0
+CLEANED_PLANES, CLEANED_NUMBERS = 4, 2 + 2 * len(_MEASURED)
+"""Where in images and numbers begins what is of the cleaned image."""
+N_NUMBERS = CLEANED_NUMBERS + 2 * (1 + _OF_IMAGE)
 
 
 class Stamps(NamedTuple):
@@ -41,17 +47,19 @@ class Stamps(NamedTuple):
 
     Attributes
     ----------
-    image : (n, 4, y, x) float32
+    image : (n, 6, y, x) float32
         Around the peak, a third of a beam a pixel: the image over its peak; the PSF of the
-        recording; what the PSF leaves of the image, in standard deviations, compressed; and 1
-        where there are data.
+        recording; what the PSF leaves of the image, in standard deviations, compressed; 1
+        where there are data; and the first and the third of the image that was cleaned of
+        interference, or 0.
     spectrum : (n, 2, channel, time) float32
         Dedispersed, four bins a width and the channels regrouped to sixteen: flux in units of
         the mean of the pulse, compressed; and 1 where there are data.
     numbers : (n, k) float32
         Logarithm of the S/N, what sidelobes of brighter candidates have there, and the features
         of :class:`pipeline.vetting.Features` but those of DM 0 and of the fit; of each of these
-        also whether it could be measured.
+        also whether it could be measured. Then the S/N that is left in the cleaned image, over
+        the S/N, and the features of that image.
     """
 
     # Arrays of numpy on the host, of jax inside the network.
@@ -60,7 +68,7 @@ class Stamps(NamedTuple):
     numbers: Any
 
 
-IMAGE_SHAPE = (4, _SIDE, _SIDE)
+IMAGE_SHAPE = (6, _SIDE, _SIDE)
 SPECTRUM_SHAPE = (2, _N_FREQ, _N_TIME)
 
 
@@ -125,13 +133,14 @@ def make_stamp(
     detection = cutout.detection
     if not (detection.snr > 0 and detection.sigma > 0):
         return None
-    image = _image(cutout, header)
+    image, kept = _image(cutout, header)
     spectrum = _spectrum(cutout, header)
-    return Stamps(image, spectrum, _numbers(cutout, found, sidelobe))
+    cleaned = image_features(cutout.cleaned, 1.0, cutout, header)
+    return Stamps(image, spectrum, _numbers(cutout, found, sidelobe, (kept, *cleaned)))
 
 
-def _image(cutout: Cutout, header: StreamHeader) -> NDArray[np.float32]:
-    """The image in beams about its peak, beside the PSF."""
+def _image(cutout: Cutout, header: StreamHeader) -> tuple[NDArray[np.float32], float]:
+    """The images in beams about the peak, beside the PSF; and the S/N that cleaning leaves."""
     fwhm, sigma = max(header.beam_fwhm_px, 1.0), cutout.detection.sigma
     offset = (np.arange(_SIDE) - _SIDE // 2) * _STEP_FWHM * fwhm
     dy, dx = np.meshgrid(offset, offset, indexing="ij")
@@ -141,19 +150,40 @@ def _image(cutout: Cutout, header: StreamHeader) -> NDArray[np.float32]:
             dx + cutout.peak_px[0] - cutout.image_origin[0],
         ]
     )
-    good = np.isfinite(cutout.image)
+    psf, near = psf_at(header, dy, dx), np.hypot(dy, dx) <= fwhm
+    values, seen = _sampled(cutout.image, at)
+    _, light, left = _less_psf(values, seen, psf, seen & near, sigma)
+    cleaned, known = _sampled(cutout.cleaned, at)
+    snr, *both = _less_psf(cleaned, known, psf, known & near, 1.0)
+    kept = snr / cutout.detection.snr if known.any() else math.nan
+    return np.stack([light, psf, left, seen, *both]).astype(np.float32), kept
+
+
+def _sampled(
+    image: NDArray[np.float32], at: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Values of an image between its pixels, and where it has any."""
+    good = np.isfinite(image)
     # Beside a hole a spline rings: there is nothing to be seen as far as its four points reach.
-    values = map_coordinates(np.where(good, cutout.image, 0.0), at, order=3, mode="constant")
-    seen = map_coordinates(good.astype(float), at, order=1, mode="constant") > 0.99
-    psf = psf_at(header, dy, dx)
-    near = seen & (np.hypot(dy, dx) <= fwhm)
+    values = map_coordinates(np.where(good, image, 0.0), at, order=3, mode="constant")
+    return values, map_coordinates(good.astype(float), at, order=1, mode="constant") > 0.99
+
+
+def _less_psf(
+    values: NDArray[np.float64],
+    seen: NDArray[np.bool_],
+    psf: NDArray[np.floating],
+    near: NDArray[np.bool_],
+    sigma: float,
+) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+    """What the PSF has of an image; the image over that; what is left over the noise."""
     norm = float(np.sum(psf[near] ** 2))
-    amplitude = float(np.sum(values[near] * psf[near])) / norm if norm > 0 else 0.0
-    amplitude = max(amplitude, sigma)
+    found = float(np.sum(values[near] * psf[near])) / norm if norm > 0 else 0.0
+    amplitude = max(found, sigma)
     left = np.arcsinh((values - amplitude * psf) / (2 * sigma))
-    planes = np.clip(values / amplitude, -2, 2), psf, np.clip(left, -_LARGEST, _LARGEST)
-    out = [np.where(seen, plane, 0) for plane in planes]
-    return np.stack([out[0], psf, out[2], seen]).astype(np.float32)
+    planes = np.clip(values / amplitude, -2, 2), np.clip(left, -_LARGEST, _LARGEST)
+    light, left = (np.where(seen, plane, 0) for plane in planes)
+    return found, light, left
 
 
 def _spectrum(cutout: Cutout, header: StreamHeader) -> NDArray[np.float32]:
@@ -182,10 +212,16 @@ def _overlap(edges: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray
     return np.clip(np.minimum(edges[1:, None], others[None, 1:]) - low, 0, None)
 
 
-def _numbers(cutout: Cutout, found: Features, sidelobe: float) -> NDArray[np.float32]:
+def _numbers(
+    cutout: Cutout, found: Features, sidelobe: float, cleaned: tuple[float, ...]
+) -> NDArray[np.float32]:
+    """`cleaned` is the share of the S/N that is left, and the features of the cleaned image."""
     values = [math.log(cutout.detection.snr / 10), min(max(float(np.nan_to_num(sidelobe)), 0), 2)]
-    for name, scale in _MEASURED:
-        value = getattr(found, name)
+    measured = [(getattr(found, name), scale) for name, scale in _MEASURED]
+    measured.append((cleaned[0], lambda v: math.asinh(_KEPT * v)))
+    scales = [scale for _, scale in _MEASURED[:_OF_IMAGE]]
+    measured += zip(cleaned[1:], scales, strict=True)
+    for value, scale in measured:
         there = math.isfinite(value)
         values += [min(max(scale(value), -_LARGEST), _LARGEST) if there else 0.0, float(there)]
     return np.array(values, np.float32)

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from pipeline.classifier.network import Network, Sizes, each_logit, make_networks
 from pipeline.classifier.platt import class_weights
 from pipeline.classifier.settings import TrainSettings
-from pipeline.classifier.stamps import Stamps, take
+from pipeline.classifier.stamps import CLEANED_NUMBERS, CLEANED_PLANES, Stamps, take
 
 _UNMEASURED = 0.1
-"""Share of the examples whose features are hidden, so that none is relied upon."""
+"""Share of the examples whose features are hidden, and of those whose cleaned image is, so that
+neither is relied upon."""
 
 
 def train(
@@ -93,9 +94,10 @@ def _stepper(optimiser: optax.GradientTransformation) -> Callable:
 def turned(stamps: Stamps, key: Array) -> Stamps:
     """Examples as they might as well have been: mirrored, turned, reversed in time and band.
 
-    A pulse is none the less one; its PSF goes with its image. Of some the features are hidden.
+    A pulse is none the less one; its PSF goes with its image. Of some the features are hidden,
+    of others all that is of the cleaned image.
     """
-    keys = jax.random.split(key, 6)
+    keys = jax.random.split(key, 7)
     n = stamps.numbers.shape[0]
 
     def maybe(i: int, changed: Array, kept: Array) -> Array:
@@ -108,6 +110,9 @@ def turned(stamps: Stamps, key: Array) -> Stamps:
     image = maybe(2, jnp.swapaxes(image, -1, -2), image)
     spectrum = maybe(3, spectrum[..., ::-1], spectrum)
     spectrum = maybe(4, spectrum[..., ::-1, :], spectrum)
-    hidden = jax.random.bernoulli(keys[5], _UNMEASURED, (n, 1))
-    known = jnp.arange(numbers.shape[1]) < 2
-    return Stamps(image, spectrum, jnp.where(hidden & ~known, 0.0, numbers))
+    hidden, uncleaned = (jax.random.bernoulli(k, _UNMEASURED, (n, 1)) for k in keys[5:])
+    number = jnp.arange(numbers.shape[1])
+    gone = jnp.where(number < CLEANED_NUMBERS, hidden & (number >= 2), uncleaned)
+    plane = jnp.arange(image.shape[1])[:, None, None] >= CLEANED_PLANES
+    image = jnp.where(uncleaned[..., None, None] & plane, 0.0, image)
+    return Stamps(image, spectrum, jnp.where(gone, 0.0, numbers))

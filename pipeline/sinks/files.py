@@ -33,7 +33,7 @@ from pipeline.sinks.hdf5 import write_hdf5
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/4"
+FORMAT = "slowburst-candidates/5"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
 _BY_NAME = ("efficiency", "flagged")
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"

@@ -198,7 +198,7 @@ def test_any_place_in_any_recording_gives_a_cutout(start, width, dm, y, x, n_cha
     assert cut.dedispersed.shape == (n_channels, len(cut.dedispersed_time_s))
     assert len(cut.light_curve) == len(cut.light_curve_time_s) > 0
     assert len(cut.ladder_snr) == len(cut.ladder_width_s)
-    assert cut.image.shape == (3, 5)
+    assert cut.image.shape == cut.cleaned.shape == (3, 5)
 
 
 def test_a_real_burst(shared_data):

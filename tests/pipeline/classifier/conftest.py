@@ -40,6 +40,7 @@ def make_cutout(header, image=None, snr=20.0, width=4, offset=(0.0, 0.0), band=N
     return Cutout(
         detection=Detection(200, width, 50.0, 1, 20, 26, snr, sigma),
         image=image.astype(np.float32),
+        cleaned=(image / sigma).astype(np.float32),
         image_origin=(26 - half, 20 - half),
         peak_px=(26 + offset[1], 20 + offset[0]),
         light_curve_time_s=fine,

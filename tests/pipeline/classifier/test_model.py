@@ -75,7 +75,7 @@ def rewritten(path, **changes):
         ({"format": "slowburst-classifier/0"}, "slowburst-classifier/0"),
         ({"sizes": {"first": 5}}, "shape"),
         ({"sizes": {"width": 5}}, "width"),
-        ({"weights_00": np.full((2, 4, 36), np.nan, np.float32)}, "finite"),
+        ({"weights_00": np.full((2, 4, 54), np.nan, np.float32)}, "finite"),
         ({"platt": {"slope": "x"}}, "float"),
     ],
 )
@@ -114,7 +114,7 @@ def test_the_classifier_of_the_program(repository):
     assert held_out["n_real"] >= 500
     assert held_out["n_bogus"] >= 500
     assert {"data", "limits", "settings", "versions", "prior"} <= set(card)
-    assert FORMAT.endswith("/1")
+    assert FORMAT.endswith("/2")
 
 
 def test_it_knows_points_from_levels(toy):

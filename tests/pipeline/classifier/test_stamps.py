@@ -89,6 +89,26 @@ def test_features_that_cannot_be_measured_are_marked(header_of, cutout_of):
     assert (numbers[2::2][known == 0] == 0).all()
 
 
+def test_the_cleaned_image_is_beside_the_first(header_of, cutout_of):
+    header = header_of()
+    whole = cutout_of(header)
+    stamp = stamp_of(whole, header)
+    # Without interference both are the same.
+    assert stamp.image[4:] == pytest.approx(stamp.image[[0, 2]], abs=1e-4)
+    assert stamp.numbers[-14:-12] == pytest.approx([np.arcsinh(3.0), 1], abs=0.02)
+    same = np.r_[2:14]
+    assert stamp.numbers[-12:] == pytest.approx(stamp.numbers[same], abs=1e-4)
+    # Half of it was interference.
+    half = stamp_of(replace(whole, cleaned=whole.cleaned / 2), header)
+    assert half.image[4] == pytest.approx(stamp.image[4], abs=1e-4)
+    assert half.numbers[-14] == pytest.approx(np.arcsinh(1.5), abs=0.02)
+    assert half.numbers[:-14] == pytest.approx(stamp.numbers[:-14])
+    none = stamp_of(replace(whole, cleaned=np.full_like(whole.cleaned, np.nan)), header)
+    assert not none.image[4:].any()
+    assert not none.numbers[-14:].any()
+    assert none.image[:4] == pytest.approx(stamp.image[:4])
+
+
 def test_nothing_is_said_of_a_single_pixel_or_of_nothing(header_of, cutout_of):
     header = header_of()
     cutout = cutout_of(header)

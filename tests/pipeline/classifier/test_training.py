@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,10 +14,12 @@ from pipeline.classifier.metrics import kept_at, metrics, reliability
 from pipeline.classifier.model import Classifier
 from pipeline.classifier.network import Sizes, each_logit, make_networks, mean_logit
 from pipeline.classifier.platt import Platt, calibrate
+from pipeline.classifier.run import _claim
 from pipeline.classifier.settings import TrainSettings
-from pipeline.classifier.stamps import Stamps, take
+from pipeline.classifier.stamps import CLEANED_NUMBERS, CLEANED_PLANES, Stamps, take
 from pipeline.classifier.training import train, turned
 from pipeline.config import ConfigProblem
+from pipeline.errors import InputError
 
 SIZES = Sizes(first=4, second=4, hidden=8, members=2)
 QUICK = TrainSettings(epochs=15, batch=32, learning_rate=1e-2)
@@ -74,11 +78,27 @@ def test_turning_leaves_the_middle_and_the_sums(toy):
     stamps = take(toy[0], slice(0, 20))
     moved = turned(stamps, jax.random.PRNGKey(0))
     assert isinstance(moved, Stamps)
-    middle = stamps.image.shape[-1] // 2
-    assert np.array_equal(moved.image[..., middle, middle], stamps.image[..., middle, middle])
-    for a, b in zip(moved[:2], stamps[:2], strict=True):
+    middle, first = stamps.image.shape[-1] // 2, slice(CLEANED_PLANES)
+    before, after = stamps.image[:, first], moved.image[:, first]
+    assert np.array_equal(after[..., middle, middle], before[..., middle, middle])
+    shown = np.asarray(moved.image[:, CLEANED_PLANES:]).any((1, 2, 3))
+    whole = take(stamps, np.flatnonzero(shown))
+    for a, b in zip(take(moved, np.flatnonzero(shown))[:2], whole[:2], strict=True):
         assert np.asarray(a).sum((-1, -2)) == pytest.approx(b.sum((-1, -2)), rel=1e-3, abs=1e-2)
     assert np.array_equal(moved.numbers[:, :2], stamps.numbers[:, :2])
+
+
+def test_features_and_the_cleaned_image_are_hidden_of_some(toy):
+    stamps = take(toy[0], np.resize(np.arange(len(toy[1])), 2000))
+    moved = turned(stamps, jax.random.PRNGKey(4))
+    image, numbers = np.asarray(moved.image), np.asarray(moved.numbers)
+    features = numbers[:, 2:CLEANED_NUMBERS].any(1)
+    cleaned = numbers[:, CLEANED_NUMBERS:].any(1)
+    # A tenth of each, on their own; four standard deviations of 2000.
+    for shown, share in ((features, 0.1), (cleaned, 0.1), (features | cleaned, 0.01)):
+        assert np.mean(~shown) == pytest.approx(share, abs=4 * np.sqrt(share / 2000))
+    assert np.array_equal(image[:, CLEANED_PLANES:].any((1, 2, 3)), cleaned)
+    assert image[:, :CLEANED_PLANES].any((2, 3)).all()
 
 
 @pytest.mark.parametrize(("slope", "offset"), [(0.5, -1.0), (2.0, 0.7)])
@@ -132,3 +152,15 @@ def test_what_is_kept_at_a_share_of_bogus():
 def test_settings_are_checked():
     with pytest.raises(ConfigProblem, match="epochs"):
         TrainSettings(epochs=0)
+
+
+def test_examples_of_other_stamps_are_not_mixed(tmp_path):
+    folder = tmp_path / "examples"
+    _claim(folder, TrainSettings(seed=1))
+    _claim(folder, TrainSettings(seed=1))
+    path = folder / "examples.json"
+    own = json.loads(path.read_text())
+    for other in (own | {"seed": 2}, {k: v for k, v in own.items() if k != "stamps"}):
+        path.write_text(json.dumps(other, indent=2) + "\n")
+        with pytest.raises(InputError, match="another seed, or of another version"):
+            _claim(folder, TrainSettings(seed=1))
