@@ -17,7 +17,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import healpy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +65,8 @@ def pixel_window(nside: int, ell_max: int) -> Array:
     ell_max : int
         4 nside at most.
     """
+    import healpy  # which takes a second
+
     if not (1 <= nside <= 8192 and healpy.isnsideok(nside, nest=True)):
         raise ValueError(f"nside = {nside} is no power of 2 from 1 to 8192")
     if not 0 <= ell_max <= 4 * nside:
@@ -93,6 +94,8 @@ def _pixel_window(nside: int) -> Array:
 
 def _separations(nside: int) -> tuple[Array, Array]:
     """Cosines of separations within a pixel, and how often they occur (their sum is 1)."""
+    import healpy
+
     n = min(nside, _PIXELS)
     chosen = (np.arange(n) + 0.5) * nside / n - 0.5
     n_node = _NODES if nside > 4 else _NODES_OF_LARGE

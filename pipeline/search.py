@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 import os
 import resource
@@ -39,6 +38,7 @@ from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
 from pipeline.stages import STEADY_SOURCES
+from pipeline.versions import versions
 from pipeline.vetting import Features, vet
 
 _RANGES = {
@@ -493,9 +493,3 @@ def _counts(candidates: Table) -> dict[str, int]:
     """Candidates of the sky, and those of what was put in."""
     n_injected = int(np.sum(candidates["injected"]))
     return {"n_candidates": len(candidates) - n_injected, "n_injected": n_injected}
-
-
-def versions() -> dict[str, str]:
-    """Versions of what results depend on."""
-    names = "slowburst", "jax", "numpy", "astropy"
-    return {name: importlib.metadata.version(name) for name in names}

@@ -129,11 +129,46 @@ class Kernels:
     """M of k^nu, k^(nu - 2) and k^(nu - 4), (n_x, n_mode) each.
 
     Before them q stands to the powers nu + 1, nu - 1 and nu - 3.
+
+    Parameters
+    ----------
+    mu : array, (n_mode,)
+        (nu + 1) / 2.
+    x : array, (n_x,)
+    value, slope : array, (n_x, n_mode)
+        K_mu(x) and its derivative with ln x.
     """
 
-    zero: Complex
-    two: Complex
-    four: Complex
+    mu: Complex
+    x: NDArray[np.float64]
+    value: Complex
+    slope: Complex
+
+    @property
+    def zero(self) -> Complex:
+        """Of k^nu."""
+        return self._scaled(self.mu, self.value)
+
+    @property
+    def two(self) -> Complex:
+        """Of k^(nu - 2)."""
+        return self._scaled(self.mu - 1, self._lower)
+
+    @property
+    def four(self) -> Complex:
+        """Of k^(nu - 4)."""
+        lowest = self.value - 2 * (self.mu - 1) / self.x[:, None] * self._lower
+        return self._scaled(self.mu - 2, lowest)
+
+    @property
+    def _lower(self) -> Complex:
+        """K of order mu - 1."""
+        return -(self.slope + self.mu * self.value) / self.x[:, None]
+
+    def _scaled(self, order: Complex, k: Complex) -> Complex:
+        # The gamma function grows as K shrinks with the order: taken together, in logarithms.
+        log_x = np.log(self.x)[:, None]
+        return np.exp(order * (np.log(2) - log_x) - loggamma(0.5 - order)) * np.pi**-0.5 * k
 
 
 def kernels(nu: Complex, x: NDArray[np.float64]) -> Kernels:
@@ -144,12 +179,4 @@ def kernels(nu: Complex, x: NDArray[np.float64]) -> Kernels:
     inside = x < X_MAX
     value, slope = np.zeros((x.size, mu.size), complex), np.zeros((x.size, mu.size), complex)
     value[inside], slope[inside] = _bessel(mu, x[inside])
-    log_x = np.log(x)[:, None]
-    lower = -(slope + mu * value) / x[:, None]  # K of order mu - 1
-    lowest = value - 2 * (mu - 1) / x[:, None] * lower
-
-    def scaled(order: Complex, k: Complex) -> Complex:
-        # The gamma function grows as K shrinks with the order: taken together, in logarithms.
-        return np.exp(order * (np.log(2) - log_x) - loggamma(0.5 - order)) * np.pi**-0.5 * k
-
-    return Kernels(scaled(mu, value), scaled(mu - 1, lower), scaled(mu - 2, lowest))
+    return Kernels(mu, x, value, slope)

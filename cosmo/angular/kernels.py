@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,20 +39,16 @@ def _multipoles(wanted: Real) -> tuple[Real, Real | None]:
     return u, interpolation(np.log(u), np.log(wanted))
 
 
-def _flat_shapes(
-    nu: NDArray[np.complex128], x: Real
-) -> dict[tuple[int, int], NDArray[np.complex128]]:
-    """By how many of two terms are distorted, and how many are potentials."""
-    k = bessel.kernels(nu, x)
-    # (k_par / k)^2 = 1 - q^2 / k^2.
-    return {
-        (0, 0): k.zero,
-        (1, 0): k.zero - k.two,
-        (2, 0): k.zero - 2 * k.two + k.four,
-        (0, 1): k.two,
-        (1, 1): k.two - k.four,
-        (0, 2): k.four,
-    }
+# Kernels by how many of two terms are distorted, and how many are potentials:
+# (k_par / k)^2 = 1 - q^2 / k^2.
+_FLAT_SHAPES: dict[tuple[int, int], Callable[[bessel.Kernels], NDArray[np.complex128]]] = {
+    (0, 0): lambda k: k.zero,
+    (1, 0): lambda k: k.zero - k.two,
+    (2, 0): lambda k: k.zero - 2 * k.two + k.four,
+    (0, 1): lambda k: k.two,
+    (1, 1): lambda k: k.two - k.four,
+    (0, 2): lambda k: k.four,
+}
 
 
 def flat_kernels(
@@ -60,19 +58,20 @@ def flat_kernels(
     u, between = _multipoles(np.asarray(ells, np.float64) + 0.5)
     # Farther apart than that, kernels are nothing.
     columns = columns.first(int(np.searchsorted(columns.eta, REACH / u.min())) + 1)
-    found: dict[int, dict[tuple[int, int], NDArray[np.complex128]]] = {}
+    found: dict[int, bessel.Kernels] = {}
     tables, which, places = [], [], {}
     for pair in sorted(kinds):
         times = pair.count("primordial")
         nu = modes.over_transfer(times).nu
         if times not in found:
-            found[times] = _flat_shapes(nu, (u[:, None] * columns.eta).ravel())
+            found[times] = bessel.kernels(nu, (u[:, None] * columns.eta).ravel())
         shape = pair.count("rsd"), sum(kind in POTENTIALS for kind in pair)
         if (shape, times) not in places:
             places[shape, times] = len(tables)
             table = _powers(u[:, None] / columns.effective, nu + 1 - 2 * shape[1])
             table *= (columns.geometric / columns.effective)[:, None]
-            tables.append(_table(table * found[times][shape].reshape(table.shape), times))
+            table *= _FLAT_SHAPES[shape](found[times]).reshape(table.shape)
+            tables.append(_table(table, times))
         which.append((pair, places[shape, times]))
     return Kernels(tuple(tables), tuple(which), {}, between)
 

@@ -23,9 +23,9 @@ from pipeline.classifier.stamps import IMAGE_SHAPE, N_NUMBERS, SPECTRUM_SHAPE
 from pipeline.classifier.training import train
 from pipeline.errors import InputError
 from pipeline.report.style import to_png
-from pipeline.search import versions
 from pipeline.sinks.atomic import write_bytes, write_text
 from pipeline.sinks.files import write_summary
+from pipeline.versions import versions
 
 MODEL, CARD = "classifier.npz", "card.json"
 _EXAMPLES, _CLAIM, _NAME = "examples", "examples.json", "scene_{:07d}.npz"

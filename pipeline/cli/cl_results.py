@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import healpy
 import numpy as np
 from astropy.table import Table
 
@@ -19,10 +18,10 @@ from pipeline.cli.cl_figures import figures
 from pipeline.cli.cl_sweep import Swept
 from pipeline.cli.cl_sweep_figure import sweep_figure
 from pipeline.report.style import to_png
-from pipeline.search import versions
 from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.sacc import SaccSpectra, SaccTracer, write_sacc
+from pipeline.versions import versions
 from surveys.spectra.products import Covariance, covariance_of, maps_of
 from surveys.spectra.spectra import Spectra, Verified
 from surveys.spectra.tracer_settings import TracerSettings
@@ -249,6 +248,8 @@ def _write_sacc(
 
 
 def _write_map(path: Path, tracer: TracerSettings, one: Any) -> None:
+    import healpy
+
     names = [tracer.kind] if one.ndim == 1 else ["gamma_1", "gamma_2"]
 
     def write(temporary: Path) -> None:

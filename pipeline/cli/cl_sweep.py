@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import InputError
-from pipeline.search import versions
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.hdf5 import write_hdf5
+from pipeline.versions import versions
 from surveys.spectra.cosmologies import Cosmologies, varied
 from surveys.spectra.settings import SpectraSettings
 from surveys.spectra.spectra import Spectra, calculate

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from pipeline.cli.dm_host_consistency import consistency, percentiles
 from pipeline.cli.dm_host_figures import figures
 from pipeline.report.style import to_png
-from pipeline.search import versions
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
+from pipeline.versions import versions
 from surveys.sightlines.budget import TERMS, Run, Sightline
 from surveys.sightlines.tables import budget_table, halo_table
 

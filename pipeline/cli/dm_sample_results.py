@@ -13,10 +13,10 @@ import numpy as np
 
 from pipeline.cli.dm_sample_figures import figures
 from pipeline.report.style import to_png
-from pipeline.search import versions
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
+from pipeline.versions import versions
 from surveys.ensembles.ensemble import Ensemble
 from surveys.ensembles.sampling import Posterior, burst_table, notes_on, parameter_table
 

@@ -34,10 +34,10 @@ from pipeline.search import (
     cutouts_of,
     flagged_images,
     plan_for,
-    versions,
 )
 from pipeline.sinks.atomic import write_text
 from pipeline.sinks.files import write_table
+from pipeline.versions import versions
 
 _FOLDER, _BLANK = "passes", "blank.ecsv"
 

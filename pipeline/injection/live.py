@@ -18,8 +18,9 @@ from pipeline.injection.recording import Recording
 from pipeline.injection.recovered import add_found, describe, put_in
 from pipeline.injection.settings import InjectionSettings
 from pipeline.matched import as_searched
-from pipeline.search import plan_for, versions
+from pipeline.search import plan_for
 from pipeline.sinks.files import write_table
+from pipeline.versions import versions
 
 TABLE_NAME = "injections.ecsv"
 

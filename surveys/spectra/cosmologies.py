@@ -9,7 +9,6 @@ from pathlib import Path
 import jax
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from surveys.errors import InputError, unknown
 from surveys.spectra.files import MEND, column, read
@@ -81,6 +80,8 @@ def _rows(sweep: SweepSettings, where: Path) -> Cosmologies:
         assert sweep.ranges is not None
         given = sweep.ranges.given
         low, high = np.array(list(given.values())).T
+        from scipy.stats import qmc  # half a second, which other runs are spared
+
         cube = qmc.LatinHypercube(len(given), rng=sweep.seed).random(sweep.n)
         rows = Cosmologies(tuple(given), low + cube * (high - low))
     _check_amplitudes(rows.names, str(where), "sweep")

@@ -17,7 +17,6 @@ from cosmo.covariance import (
     tracers_by_tracers,
     with_noise,
 )
-from cosmo.maps import gaussian_maps, lognormal_maps
 from surveys.errors import InputError
 from surveys.spectra.files import blamed
 from surveys.spectra.spectra import Spectra
@@ -142,6 +141,9 @@ def maps_of(spectra: Spectra, where: Path) -> tuple[list[Real], str]:
     InputError
         The spectra are no covariance of maps.
     """
+    # healpy takes a second to import.
+    from cosmo.maps import gaussian_maps, lognormal_maps
+
     wanted = spectra.settings.maps
     assert wanted is not None
     tracers, ells = spectra.settings.tracer, spectra.ells
