@@ -92,7 +92,7 @@ class AngularPower:
         """
         plan = self.planned.plan
         work = work_of(matter, tracers, self._curved(matter.background))
-        pk = [work.spectrum(group.chi) for group in plan.groups]  # type: ignore[arg-type]
+        pk = [work.power(work.modes.k, group.chi) for group in plan.groups]
         cl = angular_spectra(plan, work.tracers, pk, work.transfer)
         return cl[np.array([plan.pairs.index(pair) for pair in self.pairs])]
 
