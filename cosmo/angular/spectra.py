@@ -28,6 +28,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from cosmo.angular.fftlog import Modes
 from cosmo.angular.tracers import FACTORS, POTENTIALS, Tracer
@@ -247,13 +248,18 @@ def _summed(
     """
     xp, dtype = kernel.__array_namespace__(), kernel.dtype
     positions, first, second = np.array(found).T
-    # Products of matrices with ones where rows are wanted: slopes of these are such products too.
-    chosen = [
-        xp.asarray(np.eye(len(side))[rows], dtype=dtype) @ side.reshape(len(side), -1)
-        for side, rows in ((near, first), (far, second))
-    ]
-    summed = (chosen[0] * chosen[1]) @ kernel.T
-    whose = np.eye(n_pair)[:, positions]
+    # As many for each pair, one after the other, become one row.
+    _, counts = np.unique(positions, return_counts=True)
+    turns = int(counts[0]) if (counts == counts[0]).all() else 1
+
+    def rows(side: Numbers, wanted: NDArray[np.int64]) -> Numbers:
+        # As a product of matrices, whose slope is such a product too.
+        chosen = xp.asarray(np.eye(len(side))[wanted], dtype=dtype)
+        return chosen @ side.reshape(len(side), -1)
+
+    products = (rows(near, first[i::turns]) * rows(far, second[i::turns]) for i in range(turns))
+    summed = functools.reduce(operator.add, products) @ kernel.T
+    whose = np.eye(n_pair)[:, positions[::turns]]
     return xp.asarray(whose, dtype=dtype) @ summed
 
 
