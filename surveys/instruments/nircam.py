@@ -188,9 +188,9 @@ def background_mjy_sr(wavelength_um: np.ndarray | float) -> np.ndarray:
     """Surface brightness of the sky away from the ecliptic, MJy/sr.
 
     Sunlight that dust scatters, slightly reddened, 0.25 MJy/sr at 1.25 um with the stray light, and
-    the warmth of dust at 260 K and of the telescope, 0.5 MJy/sr at 4.9 um. The shapes are physical; the two levels
-    are estimates of about 1.2 times the least zodiacal light, and are held to published
-    sensitivities by a test. The sky of a field differs by a factor of 2 either way.
+    the warmth of dust at 260 K and of the telescope, 0.5 MJy/sr at 4.9 um. The shapes are physical;
+    the two levels are estimates of about 1.2 times the least zodiacal light, and are held to
+    published sensitivities by a test. The sky of a field differs by a factor of 2 either way.
     """
     wavelength = np.asarray(wavelength_um, dtype=float)
     sunlight = _planck(wavelength, 5770.0) / _planck(1.25, 5770.0)

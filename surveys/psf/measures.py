@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import j0, jv
+from scipy.special import j0, j1
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class RadialTransfer:
     def _within(self, radius: float) -> float:
         x = 2 * math.pi * self.frequency * radius
         with np.errstate(invalid="ignore", divide="ignore"):
-            disc = np.where(x > 1e-8, 2 * jv(1, x) / x, 1.0)
+            disc = np.where(x > 1e-8, 2 * j1(x) / x, 1.0)
         return float(math.pi * radius**2 * (disc @ self.power))
 
 
@@ -104,7 +105,7 @@ def radius_of_energy(psf: ArrayLike, pixel_arcsec: float, share: float) -> float
     radius = np.linspace(0.0, most, 65)
     light = rings.encircled(radius)
     above = np.flatnonzero(light >= share)
-    if not 0.0 < share or not above.size:
+    if share <= 0.0 or not above.size:
         problem = f"no circle of {most:g} arcsec or less holds {share:g}"
         raise ValueError(f"{problem}; the largest has {light[-1]:.3f}")
     first = int(above[0])
@@ -117,7 +118,7 @@ def fwhm_of_mean_profile(psf: ArrayLike, pixel_arcsec: float) -> float:
     rings = RadialTransfer.of(psf, pixel_arcsec)
     half = float(rings.mean_profile(0.0)) / 2
     radius = np.arange(0, np.asarray(psf).shape[0]) * pixel_arcsec / 2
-    for inner, outer in zip(radius[:-1], radius[1:], strict=True):
+    for inner, outer in pairwise(radius):
         if float(rings.mean_profile(outer)) < half:
             return 2 * brentq(lambda r: float(rings.mean_profile(r)) - half, inner, outer)
     raise ValueError("the array does not reach half of its maximum")

@@ -14,6 +14,7 @@ from scipy.fft import next_fast_len
 
 from surveys.errors import SettingProblem, check_ranges
 from surveys.instruments.nircam import Filter, filter_named
+from surveys.psf.arrays import check_array
 from surveys.psf.optics import (
     ARCSEC,
     frequencies,
@@ -188,11 +189,9 @@ def nircam_psf(
     """
     settings = settings or PsfSettings()
     found = filter_named(filter_name)
-    if not (math.isfinite(pixel_arcsec) and 1e-3 <= pixel_arcsec <= 1.0):
-        problem = f"is {pixel_arcsec:g} arcsec"
-        raise SettingProblem("pixel_arcsec", problem, "give 0.001 to 1 arcsec")
-    if n_pixels < 1 or n_pixels % 2 == 0:
-        raise SettingProblem("n_pixels", f"is {n_pixels}", "give an odd number, so it has a middle")
+    check_array(pixel_arcsec, n_pixels)
+    if not 1e-3 <= pixel_arcsec <= 1.0:
+        raise SettingProblem("pixel_arcsec", f"is {pixel_arcsec:g}", "give 0.001 to 1 arcsec")
     if n_pixels * pixel_arcsec > 60.0:
         problem = f"of {pixel_arcsec:g} arcsec make {n_pixels * pixel_arcsec:.0f} arcsec"
         raise SettingProblem("n_pixels", problem, "give 60 arcsec or less")

@@ -36,7 +36,10 @@ _STRUTS_DEG = (0.0, 150.0, 210.0)
 
 
 def segment_centres(geometry: PupilGeometry) -> NDArray[np.float64]:
-    """Centres of the segments, (18, 2) in x and y: two rings, flat sides up, the middle left out."""
+    """Centres of the segments, (18, 2) in x and y.
+
+    Two rings with flat sides up; the middle is left out.
+    """
     pitch = geometry.flat_m + geometry.gap_m
     centres = [
         (math.sqrt(3) / 2 * q, r + q / 2)
@@ -66,7 +69,18 @@ def pupil_amplitude(
     """
     geometry = geometry or PupilGeometry()
     axis = (np.arange(n_pixels) - n_pixels // 2) * spacing_m
+    box = slice(*np.searchsorted(axis, (-EXTENT_M / 2 - spacing_m, EXTENT_M / 2 + spacing_m)))
     amplitude = np.zeros((n_pixels, n_pixels))
+    amplitude[box, box] = _segments(axis[box], spacing_m, geometry)
+    amplitude[box, box] *= 1.0 - _struts(axis[box], spacing_m, geometry.strut_m)
+    return amplitude
+
+
+def _segments(
+    axis: NDArray[np.float64], spacing_m: float, geometry: PupilGeometry
+) -> NDArray[np.float64]:
+    """Share of each pixel that the segments cover."""
+    amplitude = np.zeros((axis.size, axis.size))
     apothem = geometry.flat_m / 2
     reach = geometry.flat_m / math.sqrt(3) + spacing_m
     for x0, y0 in segment_centres(geometry):
@@ -75,7 +89,7 @@ def pupil_amplitude(
         x, y = np.abs(axis[columns] - x0), np.abs(axis[rows, None] - y0)
         inside = apothem - np.maximum(y, math.sqrt(3) / 2 * x + y / 2)
         amplitude[rows, columns] += np.clip(inside / spacing_m + 0.5, 0.0, 1.0)
-    return np.minimum(amplitude, 1.0) * (1.0 - _struts(axis, spacing_m, geometry.strut_m))
+    return np.minimum(amplitude, 1.0)
 
 
 def _struts(axis: NDArray[np.float64], spacing_m: float, width_m: float) -> NDArray[np.float64]:

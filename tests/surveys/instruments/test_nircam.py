@@ -119,7 +119,7 @@ def test_magnitudes():
 
 
 def test_what_does_not_exist_is_said():
-    with pytest.raises(ValueError, match="'F201W' is no .* did you mean F200W"):
+    with pytest.raises(ValueError, match=r"'F201W' is no .* did you mean F200W"):
         filter_named("F201W")
     with pytest.raises(ValueError, match="there are F070W"):
         filter_named("K")
