@@ -26,7 +26,10 @@ from surveys.psf.optics import (
 from surveys.psf.pupil import EXTENT_M, PupilGeometry, pupil_amplitude
 
 FIELD_ARCSEC = 26.0
-"""Least side of the field that is computed; light beyond it is 1 % or less."""
+"""Least side of the field that is computed; it shrinks with wavelengths below 1 um, as images do.
+
+1 % of the light is beyond it.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,9 @@ class PsfSettings:
     geometry : PupilGeometry
     """
 
-    wavefront_nm: float = 64.0
-    length_m: float = 0.22
-    blur_sw_arcsec: float = 0.0056
+    wavefront_nm: float = 65.0
+    length_m: float = 0.23
+    blur_sw_arcsec: float = 0.0055
     blur_lw_arcsec: float = 0.0
     zernike_nm: tuple[float, ...] = ()
     n_wavelengths: int = 7
@@ -177,8 +180,9 @@ def nircam_psf(
     Returns
     -------
     (n_pixels, n_pixels) float64
-        Centred; its sum is the share of the light that falls on the array. Read-only: it is kept
-        for the next call with the same arguments.
+        Centred; its sum is the share of the light that falls on the array, which samples tell
+        only if they are as dense as `Band.nyquist_arcsec`. Read-only: it is kept for the next call
+        with the same arguments.
 
     Raises
     ------
@@ -205,7 +209,8 @@ def _psf(
 ) -> NDArray[np.float64]:
     finer = math.ceil(pixel_arcsec / band.nyquist_arcsec)
     step = pixel_arcsec / finer
-    side = max(FIELD_ARCSEC, 2 * n_pixels * pixel_arcsec)
+    field_arcsec = FIELD_ARCSEC * min(1.0, min(band.wavelengths_um))
+    side = max(field_arcsec, 2 * n_pixels * pixel_arcsec)
     n_grid = next_fast_len(math.ceil(side / step), real=True)
     plane = _on_finer_grid(_transfer(band, n_grid * step, settings), n_grid)
     if integrate:

@@ -46,8 +46,9 @@ def limit_njy(name):
 
 @pytest.mark.parametrize("name", FORESEEN)
 def test_the_faintest_sources_are_those_that_were_foreseen(name):
-    # In flight the throughput is about 15 % higher and there is less stray light.
-    assert 0.66 < limit_njy(name) / FORESEEN[name] < 1.2
+    # In flight more light comes through and less of it is stray.
+    least, most = (0.8, 1.1) if name.endswith("W") else (0.68, 1.2)
+    assert least < limit_njy(name) / FORESEEN[name] < most
 
 
 def test_wavelengths_are_those_of_the_reference(shared_reference):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
+from dataclasses import fields
 
 import jax
 import jax.numpy as jnp
@@ -153,3 +156,14 @@ def test_what_cannot_be_is_said():
         nircam_psf("F200W", 0.03, 41, wavelength_um=10.0)
     with pytest.raises(SettingProblem, match="wavefront_nm"):
         PsfSettings(wavefront_nm=-1.0)
+
+
+def test_the_page_has_the_settings(repository):
+    page = (repository / "docs" / "sizes_psf.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", page, flags=re.MULTILINE))
+    for f in fields(PsfSettings):
+        text = rows.pop(f.name)
+        value = getattr(PsfSettings(), f.name)
+        if f.name != "geometry":
+            assert tomllib.loads(f"x = {text}")["x"] == (list(value) if value == () else value)
+    assert not rows
