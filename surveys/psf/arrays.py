@@ -23,4 +23,4 @@ def check_array(pixel_arcsec: float, n_pixels: int) -> None:
 
 def offsets(n_pixels: int) -> NDArray[np.float64]:
     """Centres of pixels from the middle of an array, in pixels."""
-    return np.arange(n_pixels) - (n_pixels - 1) / 2
+    return np.arange(n_pixels, dtype=np.float64) - (n_pixels - 1) / 2

@@ -131,6 +131,11 @@ def _checked_total(image: NDArray[np.float64], where: str, name: str) -> float:
     if total <= 0.0:
         problem = f"has a sum of {total:g}"
         raise InputError(where, name, problem, "give an image with flux above 0")
+    y, x = np.unravel_index(int(image.argmax()), image.shape)
+    n = image.shape[0]
+    if max(abs(y - (n - 1) / 2), abs(x - (n - 1) / 2)) > max(1.5, 0.05 * n):
+        problem = f"is brightest at pixel ({y}, {x}) of {n} x {n}"
+        raise InputError(where, name, problem, "cut it with the star in its middle")
     return total
 
 

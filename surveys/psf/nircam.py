@@ -68,6 +68,9 @@ class PsfSettings:
             "n_wavelengths": (1, 99),
         }
         check_ranges(self, ranges)
+        if not all(abs(c) <= 1000.0 for c in self.zernike_nm):
+            problem = f"has {next(c for c in self.zernike_nm if not abs(c) <= 1000.0)}"
+            raise SettingProblem("zernike_nm", problem, "give nm from -1000 to 1000")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.errors import check_ranges
+
 EXTENT_M = 6.65
 """Side of a square that holds the pupil: 6.64 m across, 6.6 m up."""
 
@@ -29,6 +31,9 @@ class PupilGeometry:
     flat_m: float = 1.32
     gap_m: float = 0.007
     strut_m: float = 0.11
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"flat_m": (0.1, 1.32), "gap_m": (0.0, 0.01), "strut_m": (0.0, 1.0)})
 
 
 # Away from the vertical; the lower ones are a mirror image of each other.
@@ -68,7 +73,7 @@ def pupil_amplitude(
         From 0 to 1; its sum times the square of the spacing is the area.
     """
     geometry = geometry or PupilGeometry()
-    axis = (np.arange(n_pixels) - n_pixels // 2) * spacing_m
+    axis = spacing_m * (np.arange(n_pixels, dtype=np.float64) - n_pixels // 2)
     box = slice(*np.searchsorted(axis, (-EXTENT_M / 2 - spacing_m, EXTENT_M / 2 + spacing_m)))
     amplitude = np.zeros((n_pixels, n_pixels))
     amplitude[box, box] = _segments(axis[box], spacing_m, geometry)

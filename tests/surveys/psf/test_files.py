@@ -115,6 +115,7 @@ def hole(value):
         (hole(np.nan), {"PIXELSCL": 0.1}, "has 1 pixels that are not finite"),
         (hole(-np.inf), {"PIXELSCL": 0.1}, "has 1 pixels that are not finite"),
         (hole(-9.0), {"PIXELSCL": 0.1}, "has a sum of -8"),
+        (np.eye(15)[::-1] * np.arange(15), {"PIXELSCL": 0.1}, "is brightest at pixel (0, 14) of"),
         (np.zeros((9, 9)), {"PIXELSCL": 0.1}, "has a sum of 0; give an image with flux"),
         (np.ones((2, 9, 9)), {"PIXELSCL": 0.1}, "file: has no image of two axes"),
     ],

@@ -16,6 +16,7 @@ from surveys.errors import SettingProblem
 from surveys.instruments.nircam import filter_named
 from surveys.psf.measures import encircled_energy, fwhm_of_area, fwhm_of_mean_profile
 from surveys.psf.nircam import Band, PsfSettings, nircam_psf, transfer
+from surveys.psf.pupil import PupilGeometry
 
 SIX = ("F115W", "F150W", "F200W", "F277W", "F356W", "F444W")
 QUICK = PsfSettings(n_wavelengths=3)
@@ -156,6 +157,10 @@ def test_what_cannot_be_is_said():
         nircam_psf("F200W", 0.03, 41, wavelength_um=10.0)
     with pytest.raises(SettingProblem, match="wavefront_nm"):
         PsfSettings(wavefront_nm=-1.0)
+    with pytest.raises(SettingProblem, match="zernike_nm: has nan"):
+        PsfSettings(zernike_nm=(0.0, float("nan")))
+    with pytest.raises(SettingProblem, match="flat_m: is 2"):
+        PupilGeometry(flat_m=2.0)
 
 
 def test_the_page_has_the_settings(repository):
