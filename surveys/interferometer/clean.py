@@ -157,19 +157,22 @@ def _components(plan: CleanPlan, dirty: Array, rms: Array, mask: Array) -> tuple
     n, settings = plan.n, plan.settings
     weight = mask / plan.noise[:, None, None] / rms
 
-    def highest(residuals: Array) -> tuple[Array, Array]:
-        significance = (jnp.abs(residuals) * weight).reshape(-1)
-        place = jnp.argmax(significance)
-        return place, significance[place]
+    def highest(residuals: Array) -> tuple[tuple[Array, Array, Array], Array]:
+        # A maximum along columns first: argmax of all pixels takes ten times as long.
+        significance = jnp.abs(residuals) * weight
+        of_columns = significance.max(axis=1).reshape(-1)
+        column = jnp.argmax(of_columns)
+        scale, x = column // n, column % n
+        y = jnp.argmax(jax.lax.dynamic_slice(significance, (scale, 0, x), (1, n, 1)))
+        return (scale, y, x), of_columns[column]
 
     def unfinished(state: tuple[Any, ...]) -> Array:
         return (state[4] >= settings.n_sigma) & (state[2] < settings.most_components)
 
     def step(state: tuple[Any, ...]) -> tuple[Any, ...]:
-        residuals, components, i, place, _ = state
-        scale, y, x = place // (n * n), place // n % n, place % n
+        residuals, components, i, (scale, y, x), _ = state
         flux = settings.gain * residuals[scale, y, x] / plan.peaks[scale]
-        corner = (scale, 0, n - 1 - y, n - 1 - x)
+        corner = (scale, jnp.zeros_like(y), n - 1 - y, n - 1 - x)
         beam = jax.lax.dynamic_slice(plan.beams, corner, (1, len(plan.peaks), n, n))[0]
         residuals = residuals - flux * beam
         components = components.at[scale, y, x].add(flux)
