@@ -89,9 +89,7 @@ def observe_visibilities(sky: Array, samples: UvSamples) -> Array:
     return plane[..., samples.rows, samples.columns] * _phase(samples, n)
 
 
-def draw_visibilities(
-    key: Array, samples: UvSamples, shape: tuple[int, ...] = ()
-) -> Array:
+def draw_visibilities(key: Array, samples: UvSamples, shape: tuple[int, ...] = ()) -> Array:
     """Thermal noise of visibilities, (\\*shape, cell) in Jy; cells that fill up get none."""
     parts = jax.random.normal(key, (*shape, len(samples.weight), 2))
     seen = samples.weight > 0

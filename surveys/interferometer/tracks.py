@@ -100,9 +100,7 @@ def uvw_m(
     sine, cosine = math.sin(math.radians(dec_deg)), math.cos(math.radians(dec_deg))
     h = np.asarray(hour_angle, np.float64).reshape(-1, *(1,) * x.ndim)
     to_meridian, to_west = np.cos(h) * x - np.sin(h) * y, np.sin(h) * x + np.cos(h) * y
-    return np.stack(
-        [to_west, cosine * z - sine * to_meridian, cosine * to_meridian + sine * z], -1
-    )
+    return np.stack([to_west, cosine * z - sine * to_meridian, cosine * to_meridian + sine * z], -1)
 
 
 def elevation_deg(

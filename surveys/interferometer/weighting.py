@@ -110,9 +110,7 @@ def synthesise(cells: UvCells, weighting: Weighting | None = None) -> Synthesis:
     def total(values: NDArray[np.floating]) -> float:
         return float(np.sum(cells.multiplicity * values))
 
-    amplitude = np.divide(
-        weights, np.sqrt(density), out=np.zeros_like(weights), where=density > 0
-    )
+    amplitude = np.divide(weights, np.sqrt(density), out=np.zeros_like(weights), where=density > 0)
     # Each visibility is in two cells of the whole plane.
     rms_jy = math.sqrt(2 * total(amplitude**2)) / total(weights)
     transfer = weights * (pixels / total(weights))
