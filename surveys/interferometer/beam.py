@@ -76,7 +76,7 @@ class Beam:
 def fit_beam(transfer: NDArray[np.floating], pixel_arcsec: float) -> Beam:
     """Fit the main lobe of the beam that a transfer function makes.
 
-    Least squares on all that is above 0.35 of the peak and joined to it, on a grid finer than pixels.
+    Least squares on all that is above 0.35 of the peak and joined to it, on a fine grid.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def fit_beam(transfer: NDArray[np.floating], pixel_arcsec: float) -> Beam:
     along_y = np.exp(2j * np.pi * at[:, None] * fy[:, 0])
     lobe = (along_y @ full @ along_x.T).real / full.sum()
     y, x = np.meshgrid(at, at, indexing="ij")
-    # Inwards from the edge, nothing beyond the first place below the limit on the way from the peak.
+    # Nothing beyond the first place below the limit on the way from the peak.
     steps = np.linspace(0, 1, 2 * _HALF)[:, None, None]
     rows = np.rint(_HALF + steps * (np.arange(2 * _HALF + 1)[:, None] - _HALF)).astype(int)
     columns = np.rint(_HALF + steps * (np.arange(2 * _HALF + 1) - _HALF)).astype(int)

@@ -1,8 +1,9 @@
 """Visibilities averaged into the cells of a uv grid.
 
-The cells are those of ``rfft2`` on a grid of pixels of the sky. A visibility is taken to be measured
-at the middle of its cell: that, and not the track itself, is what a mock observation observes.
-With it the dirty image, its noise and the visibilities are related exactly, by one transform.
+The cells are those of ``rfft2`` on a grid of pixels of the sky. A visibility is taken to be
+measured at the middle of its cell: that, and not the track itself, is what a mock observation
+observes. With it the dirty image, its noise and the visibilities are related exactly, by one
+transform.
 
 Images have north up and east to the left: x is to the west, y to the north.
 """
@@ -66,8 +67,9 @@ def column_multiplicity(grid: int) -> NDArray[np.float64]:
 
 def frequencies(grid: int, pixel_arcsec: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cycles per arcsecond along x (1, grid // 2 + 1) and along y (grid, 1)."""
-    along_x = np.fft.rfftfreq(grid, pixel_arcsec)[None, :]
-    return along_x, np.fft.fftfreq(grid, pixel_arcsec)[:, None]
+    step = 1 / (grid * pixel_arcsec)
+    along_y = (np.arange(grid) + grid // 2) % grid - grid // 2
+    return np.arange(grid // 2 + 1)[None, :] * step, along_y[:, None] * step
 
 
 def padded_grid(n: int, padding: float = 2.0) -> int:
@@ -129,7 +131,7 @@ def average_into_cells(
     twice = np.concatenate([weight, weight])[half]
     return UvCells(
         pixel_arcsec,
-        np.bincount(place, twice, size).reshape(shape),
+        np.asarray(np.bincount(place, twice, size), np.float64).reshape(shape),
         np.bincount(place, minlength=size).reshape(shape),
         lost,
     )

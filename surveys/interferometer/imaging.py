@@ -83,22 +83,31 @@ def _phase(samples: UvSamples, n: int) -> Array:
 
 
 def observe_visibilities(sky: Array, samples: UvSamples) -> Array:
-    """Visibilities (..., cell) in Jy of images (..., n, n) in Jy/pixel, without noise."""
+    """Visibilities (..., cell) in Jy of images (..., n, n) in Jy/pixel, without noise.
+
+    Cells that fill up the list are 0.
+    """
     n = sky.shape[-1]
     plane = jnp.fft.rfft2(sky, (samples.grid, samples.grid))
-    return plane[..., samples.rows, samples.columns] * _phase(samples, n)
+    seen = plane[..., samples.rows, samples.columns] * _phase(samples, n)
+    return jnp.where(samples.weight > 0, seen, 0)
 
 
 def draw_visibilities(key: Array, samples: UvSamples, shape: tuple[int, ...] = ()) -> Array:
-    """Thermal noise of visibilities, (\\*shape, cell) in Jy; cells that fill up get none."""
+    """Thermal noise of visibilities, (shape, cell) in Jy; cells that fill up get none."""
     parts = jax.random.normal(key, (*shape, len(samples.weight), 2))
     seen = samples.weight > 0
     sigma = jnp.where(seen, 1 / jnp.sqrt(jnp.where(seen, samples.weight, 1)), 0)
     return jax.lax.complex(parts[..., 0], parts[..., 1]) * sigma
 
 
-def dirty_image(visibilities: Array, samples: UvSamples, transfer: Array, n: int) -> Array:
-    """Dirty images (..., n, n) in Jy/beam of visibilities (..., cell)."""
+def dirty_image(
+    visibilities: Array, samples: UvSamples, transfer: Array, n: int, whole: bool = False
+) -> Array:
+    """Dirty images (..., n, n) in Jy/beam of visibilities (..., cell).
+
+    With ``whole``, all pixels of the grid that the n x n are the first of.
+    """
     grid = samples.grid
     values = jnp.where(samples.weight > 0, visibilities * jnp.conj(_phase(samples, n)), 0)
     plane = jnp.zeros((*values.shape[:-1], grid, grid // 2 + 1), values.dtype)
@@ -106,7 +115,8 @@ def dirty_image(visibilities: Array, samples: UvSamples, transfer: Array, n: int
     # The first column holds both of a pair of mirror images.
     mirrored = jnp.where(samples.columns == 0, jnp.conj(values), 0)
     plane = plane.at[..., -samples.rows % grid, samples.columns].add(mirrored)
-    return jnp.fft.irfft2(plane * transfer, (grid, grid))[..., :n, :n]
+    shown = grid if whole else n
+    return jnp.fft.irfft2(plane * transfer, (grid, grid))[..., :shown, :shown]
 
 
 def visibilities_of(dirty: Array, samples: UvSamples, transfer: Array, n: int) -> Array:

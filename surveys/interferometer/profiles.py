@@ -62,7 +62,7 @@ def visibility_table() -> NDArray[np.float32]:
 
 
 def _cubic(position: Array, n: int) -> tuple[Array, Array, Array]:
-    """First node (...) of the cubic through a place's four neighbours, weights and slopes (..., 4)."""
+    """First node (...) of the cubic through four neighbours, weights and slopes (..., 4)."""
     first = jnp.clip(jnp.floor(position).astype(jnp.int32) - 1, 0, n - 4)
     f = position - first - 1
     weights = (

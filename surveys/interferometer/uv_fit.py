@@ -1,7 +1,7 @@
 """Sizes from visibilities: an elliptical Gaussian or Sérsic profile fitted in the uv plane.
 
-The noise of every cell is known and no two share any, so that this is plain least squares. No beam, no
-CLEAN and no pixels come into it.
+The noise of every cell is known and no two share any, so that this is plain least squares. No beam,
+no CLEAN and no pixels come into it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from surveys.interferometer.imaging import UvSamples, dirty_image
@@ -337,5 +336,5 @@ def fit_visibilities(
     flat = visibilities.reshape(-1, visibilities.shape[-1])
     scale = jnp.broadcast_to(jnp.asarray(noise_scale, jnp.float32), lead).reshape(-1)
     chunk = {} if batch_size == 1 else {"batch_size": batch_size}
-    sizes = jax.lax.map(lambda a: _fit_one(*a, samples, settings), (flat, scale), **chunk)
+    sizes = jax.lax.map(lambda a: _fit_one(a[0], a[1], samples, settings), (flat, scale), **chunk)
     return jax.tree.map(lambda a: a.reshape(*lead, *a.shape[1:]), sizes)

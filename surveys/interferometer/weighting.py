@@ -47,8 +47,8 @@ class Synthesis:
     """What the array makes of the sky.
 
     With ``sky`` in Jy/pixel, ``irfft2(transfer * rfft2(sky))`` is the dirty image in Jy/beam. With
-    ``white`` noise of unit variance, ``rms_jy * irfft2(noise_amplitude * rfft2(white))`` is the noise
-    in it.
+    ``white`` noise of unit variance, ``rms_jy * irfft2(noise_amplitude * rfft2(white))`` is the
+    noise in it.
 
     Attributes
     ----------
