@@ -37,8 +37,8 @@ class CleanSettings:
         FWHM of components over that of the beam; 0 is a point, and has to be the first.
     small_scale_bias : float
         A scale competes with its signal-to-noise ratio times 1 less this times its width over
-        the largest (Cornwell 2008). Wide components, of which the array sees little, are flux that it
-        has not seen.
+        the largest (Cornwell 2008). Of wide components the array sees little, and the rest of their
+        flux is a guess.
     """
 
     gain: float = 0.1

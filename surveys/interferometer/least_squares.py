@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -56,24 +55,45 @@ class _State(NamedTuple):
     converged: Array
 
 
-def solve_scaled(curvature: Array, downhill: Array, free: Array, damping: Array) -> Array:
-    """Step (p,) of the parameters that are free, with the diagonal raised by ``1 + damping``."""
-    scale = jnp.sqrt(jnp.maximum(jnp.diagonal(curvature), 1e-30))
-    both = free[:, None] & free
-    matrix = jnp.where(both, curvature / scale[:, None] / scale, 0.0)
-    matrix = matrix + jnp.diag(jnp.where(free, damping, 1.0))
-    right = jnp.where(free, downhill / scale, 0.0)
-    return jnp.linalg.solve(matrix, right) / scale
+class Spectrum(NamedTuple):
+    """A curvature matrix by its eigenvectors, in units in which its diagonal is 1.
 
+    One decomposition gives steps of any damping and the covariance.
 
-def inverse_scaled(curvature: Array, free: Array) -> Array:
-    """Covariance (p, p) of the parameters that are free, 0 for the others; never negative."""
-    scale = jnp.sqrt(jnp.maximum(jnp.diagonal(curvature), 1e-30))
-    both = free[:, None] & free
-    matrix = jnp.where(both, curvature / scale[:, None] / scale, jnp.eye(len(free)))
-    values, vectors = jnp.linalg.eigh(matrix)
-    inverse = (vectors / jnp.maximum(values, _LEAST_DAMPING)) @ vectors.T
-    return jnp.where(both, inverse / scale[:, None] / scale, 0.0)
+    Attributes
+    ----------
+    values, vectors : (p,), (p, p)
+    scale : (p,)
+        Of the parameters.
+    free : (p,) bool
+    """
+
+    values: Array
+    vectors: Array
+    scale: Array
+    free: Array
+
+    @classmethod
+    def of(cls, curvature: Array, free: Array) -> Spectrum:
+        """That of the parameters that are free."""
+        scale = jnp.sqrt(jnp.maximum(jnp.diagonal(curvature), 1e-30))
+        both = free[:, None] & free
+        matrix = jnp.where(both, curvature / scale[:, None] / scale, jnp.eye(len(free)))
+        values, vectors = jnp.linalg.eigh(matrix)
+        return cls(jnp.maximum(values, _LEAST_DAMPING), vectors, scale, free)
+
+    def step(self, downhill: Array, damping: Array | float = 0.0) -> Array:
+        """Change (p,) of the parameters, with the diagonal raised by ``1 + damping``."""
+        right = jnp.where(self.free, downhill / self.scale, 0.0)
+        along = (self.vectors.T @ right) / (self.values + damping)
+        return self.vectors @ along / self.scale
+
+    @property
+    def inverse(self) -> Array:
+        """Covariance (p, p), 0 for what is not free; never negative."""
+        both = self.free[:, None] & self.free
+        inverse = (self.vectors / self.values) @ self.vectors.T
+        return jnp.where(both, inverse / self.scale[:, None] / self.scale, 0.0)
 
 
 def _evaluate(model: Model, parameters: Array) -> tuple[Array, Array, Array]:
@@ -81,7 +101,7 @@ def _evaluate(model: Model, parameters: Array) -> tuple[Array, Array, Array]:
     return residuals, slopes @ slopes.T, slopes @ residuals
 
 
-def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: int) -> Fitted:
+def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: Array) -> Fitted:
     """Minimise the sum of squares of a model's residuals.
 
     Parameters that stand at a bound and would go beyond stay there for a step. Converged is what
@@ -93,7 +113,7 @@ def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: int) -
         See :data:`Model`.
     start : (p,)
     bounds : Bounds
-    most_steps : int
+    most_steps : ()
     """
 
     def free_of(state: _State) -> Array:
@@ -103,15 +123,14 @@ def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: int) -
 
     def step(state: _State) -> _State:
         free = free_of(state)
-        solve = partial(solve_scaled, state.curvature, state.downhill, free)
-        wanted, damped = solve(jnp.float32(_LEAST_DAMPING)), solve(state.damping)
-        change = jnp.clip(damped, -bounds.reach, bounds.reach)
+        spectrum = Spectrum.of(state.curvature, free)
+        change = jnp.clip(spectrum.step(state.downhill, state.damping), -bounds.reach, bounds.reach)
         trial = jnp.clip(state.parameters + change, bounds.least, bounds.most)
         residuals, curvature, downhill = _evaluate(model, trial)
         # The difference of two sums would be lost in their rounding.
         better = jnp.vdot(residuals - state.residuals, residuals + state.residuals) <= 0
         damping = jnp.where(better, state.damping / 10, state.damping * 5)
-        promised = jnp.vdot(wanted, state.downhill)
+        promised = jnp.vdot(spectrum.step(state.downhill), state.downhill)
 
         def chosen(new: Array, old: Array) -> Array:
             return jnp.where(better, new, old)

@@ -16,13 +16,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from surveys.interferometer.imaging import UvSamples, dirty_image
-from surveys.interferometer.least_squares import (
-    Bounds,
-    Fitted,
-    inverse_scaled,
-    least_squares,
-    solve_scaled,
-)
+from surveys.interferometer.least_squares import Bounds, Fitted, Spectrum, least_squares
 from surveys.interferometer.profiles import (
     GAUSSIAN_INDEX,
     LEAST_INDEX,
@@ -33,7 +27,6 @@ from surveys.interferometer.profiles import (
 )
 from surveys.interferometer.uv_model import (
     FLUX,
-    G1,
     LN_N,
     LN_R,
     X,
@@ -53,6 +46,7 @@ _SEEN = 0.5
 
 _ONE_SIDED_95 = 1.645
 _N_RADII = 16
+_POINT_STEPS = 10
 _START_SCALES = (0.05, 0.2, 0.5)
 """Half-light radii with which the source is looked for, times the shortest frequency."""
 
@@ -229,11 +223,9 @@ def _limit_arcsec(data: _Data, at_point: Array) -> Array:
     """
     probe = at_point.at[LN_R].set(jnp.log(0.1 / data.longest))
     residuals, slopes = data.residuals(probe)
-    free = jnp.arange(len(probe)) <= LN_R
-    curvature, downhill = slopes @ slopes.T, slopes @ residuals
-    change = solve_scaled(curvature, downhill, free, jnp.float32(0))[LN_R]
-    column = jnp.zeros(len(probe)).at[LN_R].set(1.0)
-    variance = solve_scaled(curvature, column, free, jnp.float32(0))[LN_R]
+    spectrum = Spectrum.of(slopes @ slopes.T, jnp.arange(len(probe)) <= LN_R)
+    change = spectrum.step(slopes @ residuals)[LN_R]
+    variance = spectrum.inverse[LN_R, LN_R]
     square = jnp.exp(2 * probe[LN_R])
     estimate, error = square * (1 + 2 * change), 2 * square * jnp.sqrt(variance)
     return jnp.sqrt(jnp.maximum(estimate, 0) + _ONE_SIDED_95 * error)
@@ -276,12 +268,15 @@ def _fit_one(
     e, i = settings.elliptical, settings.index is None
     free = jnp.array([True, True, True, True, e, e, i])
     bounds = _bounds(data, settings, start, free)
-    fit = least_squares(data.residuals, start, bounds, settings.most_steps)
-    fixed = bounds._replace(reach=jnp.where(jnp.arange(7) < LN_R, bounds.reach, 0.0))
-    small = fit.parameters.at[LN_R].set(bounds.least[LN_R]).at[G1:LN_N].set(0.0)
-    point = least_squares(data.residuals, small, fixed, settings.most_steps)
+    # The source, and a point, whose fit matters where it is a good one: there it takes few steps.
+    starts = jnp.stack([start, start.at[LN_R].set(bounds.least[LN_R])])
+    reach = jnp.stack([bounds.reach, jnp.where(jnp.arange(7) < LN_R, bounds.reach, 0.0)])
+    both = jax.vmap(
+        lambda p, r, most: least_squares(data.residuals, p, bounds._replace(reach=r), most)
+    )(starts, reach, jnp.array([settings.most_steps, _POINT_STEPS]))
+    fit, point = (jax.tree.map(lambda a, i=i: a[i], both) for i in (0, 1))
     flags = _flags(data, fit, point, bounds)
-    p, covariance = fit.parameters, inverse_scaled(fit.curvature, free)
+    p, covariance = fit.parameters, Spectrum.of(fit.curvature, free).inverse
     r, error = jnp.exp(p[LN_R]), jnp.sqrt(jnp.diagonal(covariance))
     unknown = (flags & (FitFlag.NOT_DETECTED | FitFlag.UNRESOLVED)) > 0
     ratio, pa_deg = axis_ratio_and_pa(p)

@@ -54,7 +54,7 @@ def test_images_of_visibilities_are_the_convolved_sky(array, alma_with, disc, sc
 
 
 def test_visibilities_come_back_from_a_noisy_image(array, disc):
-    transfer, grid = jnp.asarray(array.synthesis.transfer), array.synthesis.grid
+    transfer = jnp.asarray(array.synthesis.transfer)
     given = observe_visibilities(disc(1e-3, 0.2), array.samples)
     given = given + draw_visibilities(jax.random.key(3), array.samples)
     # About the centre of the first n x n pixels, as images are.
