@@ -25,12 +25,12 @@ from surveys.interferometer.tracks import Track, uv_coverage
 from surveys.interferometer.uv_fit import FitSettings, fit_visibilities
 
 OUT = Path(__file__).resolve().parents[1] / "images" / "alma.png"
-Z, N, R_ARCSEC, PEAK_SIGMA = 7.0, 101, 0.15, 20.0
-SHOWN = (("C-4", 0.05), ("C-8", 0.0085))
+Z, N, R_ARCSEC, PEAK_SIGMA = 7.0, 151, 0.15, 20.0
+SHOWN = (("C-4", 0.04), ("C-8", 0.008))
 
 
 def disc(pixel_arcsec: float) -> NDArray[np.float64]:
-    """An exponential disc of unit flux, a few pixels away from the middle."""
+    """An exponential disc of unit flux."""
     at = (np.arange(N) - (N - 1) / 2) * pixel_arcsec
     y, x = np.meshgrid(at, at, indexing="ij")
     sky = np.exp(-1.678 * np.hypot(x, y / 0.7) / R_ARCSEC)
@@ -79,7 +79,7 @@ def row(panels: list[Axes], name: str, pixel_arcsec: float) -> None:
     show(
         panels[2], np.asarray(dirty) / top, array, f"Dirty image, S/N {top / synthesis.rms_jy:.0f}"
     )
-    show(panels[3], np.asarray(cleaned.image) / top, array, "Cleaned")
+    show(panels[3], np.asarray(cleaned.image / cleaned.image.max()), array, "Cleaned")
     true_r = R_ARCSEC * np.sqrt(0.7)
     panels[3].text(
         0.03, 0.97,
