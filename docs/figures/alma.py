@@ -83,7 +83,7 @@ def row(panels: list[Axes], name: str, pixel_arcsec: float) -> None:
     true_r = R_ARCSEC * np.sqrt(0.7)
     panels[3].text(
         0.03, 0.97,
-        f"half-light radius {true_r:.3f}″\nfrom visibilities {float(size.r_half_arcsec):.3f} "
+        f"true half-light radius {true_r:.3f}″\nfrom visibilities {float(size.r_half_arcsec):.3f} "
         f"± {float(size.r_half_err_arcsec):.3f}″",
         transform=panels[3].transAxes, va="top", color="white", size=7.5,
     )  # fmt: skip

@@ -68,8 +68,9 @@ def column_multiplicity(grid: int) -> NDArray[np.float64]:
 def frequencies(grid: int, pixel_arcsec: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Cycles per arcsecond along x (1, grid // 2 + 1) and along y (grid, 1)."""
     step = 1 / (grid * pixel_arcsec)
-    along_y = (np.arange(grid) + grid // 2) % grid - grid // 2
-    return np.arange(grid // 2 + 1)[None, :] * step, along_y[:, None] * step
+    along_x = np.asarray(np.arange(grid // 2 + 1) * step, np.float64)
+    along_y = np.asarray(np.fft.fftfreq(grid, pixel_arcsec), np.float64)
+    return along_x[None, :], along_y[:, None]
 
 
 def padded_grid(n: int, padding: float = 2.0) -> int:
