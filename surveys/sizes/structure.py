@@ -36,7 +36,7 @@ from surveys.sizes.source import Source, about, elliptical_radius
 _FIRST_STEP = 1.0
 _N_STEPS = 16
 _N_LEVELS = 64
-# Standard deviation, in Petrosian radii, of the smoothing before pixels are chosen for Gini and M20.
+# Sigma, in Petrosian radii, of the smoothing before pixels are chosen for Gini and M20.
 _SMOOTHING = 0.2
 
 

@@ -1,0 +1,1 @@
+"""What an interferometer makes of the sky: visibilities, noise, images and sizes."""

@@ -1,0 +1,1 @@
+"""Mock observations of images of the sky."""

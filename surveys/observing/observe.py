@@ -1,0 +1,139 @@
+"""Mock observations: images of the sky as an instrument would show them, at a stated S/N."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from surveys.observing.instrument import Instrument
+from surveys.observing.noise_level import Brightness, SnrKind, brightness_of, sigma_for
+from surveys.observing.resampling import resampled
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Observation:
+    """Images with noise, and what they are of.
+
+    Attributes
+    ----------
+    image : Array
+        (..., draw, y, x), in the unit of the instrument.
+    noise_free : Array
+        (..., y, x).
+    sigma : Array
+        (...,): standard deviation of the noise of a pixel.
+    brightness : Brightness
+        Of the noise-free images, (...,).
+    """
+
+    image: Array
+    noise_free: Array
+    sigma: Array
+    brightness: Brightness
+
+
+def on_instrument(
+    image: Array,
+    pixel_arcsec: Array | float,
+    instrument: Instrument,
+    offset: Array | None = None,
+    whole: bool = False,
+) -> Array:
+    """An image of the sky as the instrument sees it, without noise.
+
+    Parameters
+    ----------
+    image : Array
+        (..., y, x) flux in each pixel.
+    pixel_arcsec : Array
+        Side of its pixels; one number.
+    instrument : Instrument
+    offset : Array, optional
+        By how many pixels of the instrument the light is moved along y and x.
+    whole : bool
+        Of all pixels of the padded square.
+    """
+    s = instrument.oversampling
+    ratio = jnp.asarray(instrument.pixel_arcsec / s / pixel_arcsec)
+    offset = None if offset is None else offset * s
+    return instrument.seen(resampled(image, instrument.n_pixels * s, ratio, offset), whole)
+
+
+@partial(jax.jit, static_argnames=("snr_kind", "n_draws"))
+def observe(  # noqa: PLR0913 - all but the first two by name
+    image: Array,
+    instrument: Instrument,
+    *,
+    pixel_arcsec: float,
+    snr: float,
+    snr_kind: SnrKind,
+    key: Array,
+    n_draws: int = 1,
+) -> Observation:
+    """Mock observations of images of the sky.
+
+    Parameters
+    ----------
+    image : Array
+        (..., y, x) flux in each pixel, of any unit for the kinds of S/N that are ratios; nJy for
+        a camera and Jy for an interferometer where the depth is given.
+    instrument : Instrument
+    pixel_arcsec : float
+        Side of the image's pixels.
+    snr : float
+        S/N, or the depth.
+    snr_kind : {"aperture", "peak", "pixel", "depth", "rms"}
+        What it means: see `surveys.observing.noise_level`.
+    key : Array
+        Of JAX. Each image and draw has noise of its own.
+    n_draws : int
+        Noise realisations of each image.
+    """
+    image = jnp.asarray(image, jnp.float32)
+    shape = image.shape[:-2]
+    stack = image.reshape(-1, *image.shape[-2:])
+    noise_free = on_instrument(stack, pixel_arcsec, instrument)
+    brightness = jax.vmap(lambda i: brightness_of(i, instrument))(noise_free)
+    sigma = sigma_for(jnp.float32(snr), snr_kind, brightness, instrument)
+    sigma = jnp.broadcast_to(sigma, noise_free.shape[:1])
+    keys = jax.random.split(key, (len(stack), n_draws))
+    noisy = with_noise(noise_free[:, None], sigma[:, None], keys, instrument)
+
+    def unstacked(array: Array) -> Array:
+        return array.reshape(*shape, *array.shape[1:])
+
+    return jax.tree.map(unstacked, Observation(noisy, noise_free, sigma, brightness))
+
+
+def with_noise(
+    noise_free: Array,
+    sigma: Array,
+    keys: Array,
+    instrument: Instrument,
+    flux_per_electron: float = 0.0,
+) -> Array:
+    """Images with noise, finished as those of the instrument are.
+
+    Parameters
+    ----------
+    noise_free : Array
+        (..., y, x); its leading axes go with those of the next two.
+    sigma : Array
+        (...,).
+    keys : Array
+        (...,) of keys, one for each image.
+    flux_per_electron : float
+        Of a camera whose source's own photons are counted.
+    """
+    drawn = jax.vmap(instrument.noise)(keys.reshape(-1))
+    noise = drawn.reshape(*keys.shape, *drawn.shape[-2:])
+    level = sigma[..., None, None]
+    if flux_per_electron:
+        level = jnp.sqrt(level**2 + flux_per_electron * jnp.maximum(noise_free, 0.0))
+    noisy = noise_free + level * noise
+    return instrument.finished(noisy, jnp.broadcast_to(sigma, keys.shape))
