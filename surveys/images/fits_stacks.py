@@ -70,8 +70,8 @@ class FitsSettings:
     nan: OnNan = "error"
 
     def __post_init__(self) -> None:
-        ranges = dict.fromkeys(("pixel_kpc", "pixel_arcsec", "distance_mpc"), _POSITIVE)
-        check_ranges(self, ranges)
+        sizes = ("pixel_kpc", "pixel_arcsec", "distance_mpc")
+        check_ranges(self, dict.fromkeys(list(sizes), _POSITIVE))
         if self.pixel_kpc is not None and self.pixel_arcsec is not None:
             raise SettingProblem("pixel_arcsec", "is given beside pixel_kpc", "give one of them")
         for name in ("redshift", "rest_um"):
@@ -181,10 +181,10 @@ def _rest_um(
 
 def _column(hdus: fits.HDUList, where: str) -> NDArray[np.float64] | None:
     for hdu in hdus:
-        columns = getattr(hdu, "columns", None)
-        for name in columns.names if columns is not None else ():
+        for column in getattr(hdu, "columns", ()):
+            name = column.name
             if name.lower() in _COLUMNS:
-                unit = columns[name].unit or ("um" if name.lower() == "rest_um" else "")
+                unit = column.unit or ("um" if name.lower() == "rest_um" else "")
                 return wavelength_um(hdu.data[name], unit, where, f"column {name}")
     return None
 

@@ -48,7 +48,8 @@ class Hdf5Stack:
 
     def __init__(self, path: Path, nan: OnNan = "error") -> None:
         self.source = str(path)
-        self._path, self._nan = Path(path), nan
+        self._path = Path(path)
+        self._nan: OnNan = nan
         with _opened(self._path) as file:
             flux = self._dataset(file, "flux")
             if flux.ndim != 4 or 0 in flux.shape:
