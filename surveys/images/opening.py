@@ -10,9 +10,20 @@ from astropy.cosmology import FLRW
 from surveys.errors import InputError
 from surveys.images.cubes import opened
 from surveys.images.fits_stacks import FitsSettings, fits_images
+from surveys.images.flares import flares_galaxies, is_flares
 from surveys.images.galaxies import ImageSource
 from surveys.images.hdf5_stacks import Hdf5Stack
+from surveys.images.particle_files import FORMAT as PARTICLES
+from surveys.images.particle_files import KNOWN as PARTICLES_KNOWN
+from surveys.images.particle_files import (
+    GalaxyFile,
+    ParticleSettings,
+    ParticleSource,
+    own_galaxies,
+)
+from surveys.images.particle_files import opened as opened_particles
 from surveys.images.skirt import is_skirt, skirt_images
+from surveys.images.snapshots import eagle_galaxies, is_eagle, is_swift, swift_galaxies
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _FITS = b"SIMPLE  ="
@@ -49,6 +60,36 @@ def open_images(paths: Sequence[Path], settings: FitsSettings, cosmology: FLRW) 
         return Hdf5Stack(Path(paths[0]), settings.nan)
     of = skirt_images if kinds[0] == "of SKIRT" else fits_images
     return of([Path(path) for path in paths], settings, cosmology)
+
+
+def open_particles(path: Path, settings: ParticleSettings, cosmology: FLRW) -> ParticleSource:
+    """Open a file of particles by what is in it.
+
+    Parameters
+    ----------
+    path : Path
+    settings : ParticleSettings
+    cosmology : FLRW
+        Of the ages of stars that are known by their scale factor.
+
+    Raises
+    ------
+    InputError
+        The file is of no known layout, or has no galaxy.
+    """
+    path = Path(path)
+    with opened_particles(path) as file:
+        if file.attrs.get("format") == PARTICLES:
+            galaxies = own_galaxies(file, settings)
+        elif is_swift(file):
+            galaxies = swift_galaxies(file, settings, cosmology)
+        elif is_eagle(file):
+            galaxies = eagle_galaxies(file, settings, cosmology)
+        elif is_flares(file):
+            galaxies = flares_galaxies(file, settings)
+        else:
+            raise InputError(str(path), "layout", "is not known", PARTICLES_KNOWN)
+    return GalaxyFile(path, galaxies, settings)
 
 
 def _kind(path: Path) -> str:

@@ -21,17 +21,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from astropy import constants
 from jax import Array
 from numpy.typing import NDArray
 
-from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval
-from surveys.images.synthetic_settings import (
-    LOG_L_STAR,
+from surveys.images.emission import (
+    LIGHT_UM_HZ,
     LONGEST_STARLIGHT_UM,
+    LYMAN_UM,
     SOFTENING_CKPC,
-    SyntheticSettings,
+    UV_UM,
+    V_UM,
+    dust_spectrum,
 )
+from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval
+from surveys.images.synthetic_settings import LOG_L_STAR, SyntheticSettings
 
 CORE_LIGHT, DISC_LIGHT, CLUMP_LIGHT = 0.55, 0.30, 0.15
 CORE_KPC = 0.3
@@ -48,10 +51,6 @@ DUST_KPC = 0.7
 
 DISC_TAU = 0.05
 CLUMPS = 6, 14
-EMISSIVITY = 1.8
-"""Dust emits nu^1.8 times a blackbody."""
-
-UV_UM, V_UM, LYMAN_UM = 0.15, 0.55, 0.0912
 FINEST_KPC = 0.1
 """Light is computed on points that are no further apart."""
 
@@ -62,7 +61,6 @@ _HALF_LIGHT = 1.67835
 """Half-light radius of an exponential disc over its scale length."""
 
 _N_TAU = 1024
-_LIGHT_UM_HZ = constants.c.to_value("um / s")
 
 
 class _Tables(NamedTuple):
@@ -300,16 +298,4 @@ def absorbed_hz(tau: NDArray[np.float64]) -> NDArray[np.float64]:
     """Power that a screen takes out of light of unit L_nu between the Lyman limit and 3 um, Hz."""
     waves = np.geomspace(LYMAN_UM, LONGEST_STARLIGHT_UM, 1001)
     taken = -np.expm1(-np.asarray(tau)[:, None] * V_UM / waves)
-    return np.trapezoid(taken * _LIGHT_UM_HZ / waves, np.log(waves), axis=1)
-
-
-def dust_spectrum(rest_um: NDArray[np.float64], temperature_k: float) -> NDArray[np.float64]:
-    """L_nu of optically thin dust of unit luminosity, per Hz."""
-    hot = constants.h.value * _LIGHT_UM_HZ / (constants.k_B.value * temperature_k)
-
-    def shape(waves: NDArray[np.float64]) -> NDArray[np.float64]:
-        return waves ** -(3 + EMISSIVITY) / np.expm1(hot / waves)
-
-    waves = np.geomspace(3.0, 1e5, 4001)
-    total = np.trapezoid(shape(waves) * _LIGHT_UM_HZ / waves, np.log(waves))
-    return shape(np.asarray(rest_um, np.float64)) / total
+    return np.trapezoid(taken * LIGHT_UM_HZ / waves, np.log(waves), axis=1)

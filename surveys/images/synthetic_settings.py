@@ -5,17 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
 from surveys.errors import SettingProblem, check_ranges
+from surveys.images.emission import check_planes
 
 LOG_L_STAR = 29.03
 """log10 of L* at 1500 A in erg/s/Hz, as FLARES IV (Roper et al. 2022) takes it."""
-
-SOFTENING_CKPC = 2.66
-"""Of FLARES, whose images have pixels of that."""
-
-LONGEST_STARLIGHT_UM, SHORTEST_DUST_UM, LONGEST_DUST_UM = 3.0, 8.0, 1000.0
 
 _POSITIVE = math.ulp(0.0), math.inf
 
@@ -74,20 +68,13 @@ class SyntheticSettings:
             },
         )
         _check_each("redshifts", self.redshifts, 0.1, 30.0)
-        _check_each("rest_um", self.rest_um, 0.0912, LONGEST_DUST_UM)
+        check_planes(self.rest_um)
         _check_each("log_luminosity", self.log_luminosity, 20.0, 34.0)
         _check_each("tau", self.tau, 0.0, 20.0)
         for name in ("log_luminosity", "tau"):
             values = getattr(self, name)
             if len(values) != 2 or values[1] < values[0]:
                 raise SettingProblem(name, f"is {values}", "give the least and the most")
-        if any(np.diff(self.rest_um) <= 0):
-            raise SettingProblem("rest_um", "does not rise", "sort it, each once")
-        for wave in self.rest_um:
-            if LONGEST_STARLIGHT_UM < wave < SHORTEST_DUST_UM:
-                problem = f"has {wave:g} um, where neither stars nor dust are modelled"
-                remedy = f"give up to {LONGEST_STARLIGHT_UM:g}, or {SHORTEST_DUST_UM:g} and more"
-                raise SettingProblem("rest_um", problem, remedy)
 
 
 def _check_each(name: str, values: tuple[float, ...], least: float, most: float) -> None:

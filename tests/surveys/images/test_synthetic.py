@@ -7,15 +7,9 @@ import pytest
 from astropy import constants
 
 from surveys.errors import SettingProblem
+from surveys.images.emission import EMISSIVITY, V_UM, dust_spectrum
 from surveys.images.galaxies import batches
-from surveys.images.synthetic import (
-    CHUNK,
-    EMISSIVITY,
-    V_UM,
-    SyntheticGalaxies,
-    absorbed_hz,
-    dust_spectrum,
-)
+from surveys.images.synthetic import CHUNK, SyntheticGalaxies, absorbed_hz
 from surveys.images.synthetic_settings import LOG_L_STAR, SyntheticSettings
 
 LIGHT_UM = constants.c.to_value("um / s")
@@ -194,7 +188,7 @@ def test_finer_points_change_little():
         ({"redshifts": (5.0, 99.0)}, "redshifts: has 99"),
         ({"rest_um": (0.15, 5.0)}, "neither stars nor dust are modelled"),
         ({"rest_um": (0.4, 0.15)}, "rest_um: does not rise"),
-        ({"rest_um": (0.01, 0.15)}, "rest_um: has 0.01"),
+        ({"rest_um": (0.01, 0.15)}, "rest_um: has 0.01 um"),
         ({"number": 0}, "number: is 0"),
         ({"tau": (2.0, 1.0)}, "give the least and the most"),
         ({"pixel_kpc": -1.0}, "pixel_kpc: is -1"),
