@@ -1,10 +1,11 @@
 """Images of particles that are smeared with their kernels.
 
 A particle whose kernel is small on the image puts weights into the pixels around it, of which the
-sum is made 1, or is a point between four pixels: its light is all there, however narrow it is. Many large ones are put, each
-spread over four pixels, into one image for each size of a ladder, which is convolved with that
-kernel; a size between two rungs is shared by them so that its second moment is right. A pixel holds
-the light that falls into it, which adds 1/12 of a pixel squared to the variance along each axis.
+sum is made 1, or is a point between four pixels: its light is all there, however narrow it is.
+Large ones are put, each as a point, into one image for each size of a ladder, which is convolved
+with that kernel; a size between two rungs is shared by them so that its second moment is right. A
+pixel holds the light that falls into it, which adds 1/12 of a pixel squared to the variance along
+each axis.
 """
 
 from __future__ import annotations

@@ -238,13 +238,13 @@ def _unwrapped(place: Array, about: Array, box: float) -> Array:
 def densest(place: Array) -> NDArray[np.float64]:
     """The middle of the densest part, by spheres that shrink around the mean of what they hold."""
     middle = np.median(place, axis=0)
-    distance = np.linalg.norm(place - middle, axis=1)
-    radius = np.quantile(distance, 0.9)
-    while True:
+    first = radius = float(np.quantile(np.linalg.norm(place - middle, axis=1), 0.9))
+    while radius > 1e-6 * first:
         inside = place[np.linalg.norm(place - middle, axis=1) <= radius]
         if len(inside) < 32:
-            return np.asarray(middle, np.float64)
+            break
         middle, radius = inside.mean(0), radius * 0.9
+    return np.asarray(middle, np.float64)
 
 
 def _scalar(attrs: Any, key: str, where: str, at: str = "Header") -> float:

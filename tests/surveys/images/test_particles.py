@@ -29,7 +29,7 @@ def disc(n, scale=1.0, height=0.2):
 
 def galaxy(n_stars=300, n_gas=400, name="g", **stars):
     place = disc(n_stars)
-    velocity = np.cross([0, 0, 100.0], place) + [300.0, 0, 0]
+    velocity = np.cross([0, 0, 100.0], place) + np.array([300.0, 0, 0])
     values = {
         "position_kpc": place,
         "smoothing_kpc": np.full(n_stars, 0.3),

@@ -136,7 +136,7 @@ def test_luminosities_are_those_of_a_schechter_function():
 
 
 def test_dust_gives_back_what_it_takes():
-    waves = np.geomspace(0.0912, 3.0, 61)
+    waves = np.geomspace(0.0912, 3.0, 41)
     settings = SyntheticSettings(
         redshifts=(6.0,), number=1, n_pixels=96, rest_um=(*waves, 50.0, 158.0)
     )
@@ -148,7 +148,7 @@ def test_dust_gives_back_what_it_takes():
     bare = stars[-1] * (stars[-1] / stars[twice]) ** power
     taken = np.trapezoid((bare - stars) * LIGHT_UM / waves[:, None, None], np.log(waves), axis=0)
     emitted = dust / dust_spectrum(np.array([50.0, 158.0]), settings.dust_k)[:, None, None]
-    assert emitted[0].sum() == pytest.approx(taken.sum(), rel=3e-3)
+    assert emitted[0].sum() == pytest.approx(taken.sum(), rel=5e-3)
     bright = taken > 1e-3 * taken.max()
     np.testing.assert_allclose(emitted[0][bright], taken[bright], rtol=1e-2)
     np.testing.assert_allclose(emitted[0], emitted[1], rtol=1e-4)
