@@ -113,8 +113,12 @@ class CubeFiles:
 
     def _planes(self, cube: Cube) -> NDArray[np.float32]:
         with opened(cube.path) as hdus:
-            data: Any = hdus[cube.hdu].data
-            planes = np.asarray(data if cube.index is None else data[cube.index], np.float64)
+            hdu = hdus[cube.hdu]
+            part = tuple(slice(None) for _ in hdu.shape)
+            if cube.index is not None:
+                part = (slice(cube.index, cube.index + 1), *part[1:])
+            # Of a stack this reads, and scales, the galaxy only.
+            planes = np.asarray(hdu.section[part], np.float64)
         planes = planes.reshape(-1, *planes.shape[-2:])[self._order]
         planes *= cube.factor[self._order, None, None]
         return clean(planes, str(cube.path), "image", self._nan)
@@ -146,7 +150,7 @@ def _distinct(cubes: Sequence[Cube]) -> tuple[str, ...]:
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[fits.HDUList]:
-    """A FITS file whose data are mapped, or one clear error.
+    """A FITS file of which nothing but headers is read yet, or one clear error.
 
     Raises
     ------
@@ -157,7 +161,7 @@ def opened(path: str | Path) -> Iterator[fits.HDUList]:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            file = fits.open(path, memmap=True)
+            file = fits.open(path, memmap=False)
         with file as hdus:
             with warnings.catch_warnings(record=True) as more:
                 warnings.simplefilter("always")
@@ -207,7 +211,11 @@ def wavelength_um(
         raise InputError(where, field, "have no unit", "give rest_um in the settings")
     parsed = parse_unit(unit, where, field)
     try:
-        waves = (np.asarray(values, np.float64) * parsed).to_value(u.um, u.spectral())
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise InputError(where, field, "are not numbers", "give rest_um in the settings") from None
+    try:
+        waves = (numbers * parsed).to_value(u.um, u.spectral())
     except u.UnitConversionError:
         problem = f"are in {unit!r}"
         raise InputError(where, field, problem, "give micron, Angstrom, m or Hz") from None

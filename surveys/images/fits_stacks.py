@@ -18,7 +18,7 @@ import numpy as np
 from astropy import units as u
 from astropy.cosmology import FLRW
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning
+from astropy.wcs import WCS, FITSFixedWarning, WcsError
 from astropy.wcs.utils import proj_plane_pixel_scales
 from numpy.typing import NDArray
 
@@ -236,7 +236,12 @@ def header_pixel(header: fits.Header, where: str) -> PixelSize:
     if str(header.get("CTYPE1", "")).strip()[:2].upper() in ("RA", "DE", "GL", "EL"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FITSFixedWarning)
-            sides = 3600.0 * proj_plane_pixel_scales(WCS(header).celestial)
+            try:
+                sides = 3600.0 * proj_plane_pixel_scales(WCS(header).celestial)
+            except (WcsError, ValueError) as error:
+                problem = f"begins coordinates that cannot be read ({error})"
+                remedy = "set pixel_kpc or pixel_arcsec"
+                raise InputError(where, "CTYPE1", problem, remedy) from error
         return PixelSize(arcsec=_even(sides, where))
     steps = [keyword(header, key, where) for key in ("CDELT1", "CDELT2")]
     if steps[0] is None:

@@ -52,6 +52,8 @@ class Hdf5Stack:
         self._nan: OnNan = nan
         with _opened(self._path) as file:
             flux = self._dataset(file, "flux")
+            if flux.dtype.kind not in "fiu":
+                raise InputError(self.source, "flux", "is not an array of numbers", _REWRITE)
             if flux.ndim != 4 or 0 in flux.shape:
                 problem = f"has the shape {flux.shape}"
                 remedy = "give (galaxy, wavelength, y, x)"
@@ -123,11 +125,12 @@ class Hdf5Stack:
 
     def _unit(self, file: h5py.File) -> str:
         unit = file.attrs.get("unit")
-        if unit not in UNITS:
+        unit = unit.decode(errors="replace") if isinstance(unit, bytes) else unit
+        if not isinstance(unit, str) or unit not in UNITS:
             problem = "is missing" if unit is None else f"is {unit!r}"
             remedy = 'set the attribute unit to "nJy", "erg s-1 Hz-1" or "" for no known scale'
             raise InputError(self.source, "unit", problem, remedy)
-        return str(unit)
+        return unit
 
 
 def _opened(path: Path) -> h5py.File:

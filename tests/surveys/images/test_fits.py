@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from astropy import units as u
+from astropy.io import fits
 
 from surveys.errors import InputError, SettingProblem
 from surveys.images.fits_stacks import FitsSettings, fits_images
@@ -272,3 +273,31 @@ def test_skirt_without_its_grid(skirt_file, planck):
     path = skirt_file(CUBE, WAVES[:2])
     with pytest.raises(InputError, match="has 2 wavelengths for 3 planes"):
         skirt_images([path], FitsSettings(redshift=6.0), planck)
+
+
+def test_other_ways_to_store_an_image(tmp_path, planck):
+    """Scaled integers, compression, an extension: all are read as numbers."""
+    settings = FitsSettings(redshift=6.0, pixel_kpc=0.2, unit="nJy", rest_um=(0.15,))
+    counts = RNG.poisson(40, size=(12, 12))
+    whole = {
+        "u16.fits": fits.HDUList([fits.PrimaryHDU(counts.astype(np.uint16))]),
+        "z.fits.gz": fits.HDUList([fits.PrimaryHDU(counts.astype(np.float32))]),
+        "sci.fits": fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(counts, name="SCI")]),
+        "c.fits": fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(counts.astype(np.int32))]),
+    }
+    for name, hdus in whole.items():
+        hdus.writeto(tmp_path / name)
+        read = open_images([tmp_path / name], settings, planck).read(0, 1)
+        np.testing.assert_array_equal(read.flux[0, 0], counts)
+
+
+def test_headers_that_make_no_sense(fits_file, planck):
+    settings = FitsSettings(redshift=6.0, rest_um=WAVES)
+    with pytest.raises(InputError, match="CTYPE1: begins coordinates that cannot be read"):
+        fits_images([fits_file(CUBE, BUNIT="nJy", CTYPE1="RA---TAN")], settings, planck)
+    path = fits_file(CUBE, **HEAD)
+    column = fits.Column("WAVELENGTH", format="3A", array=["a", "b", "c"], unit="um")
+    with fits.open(path, mode="append") as hdus:
+        hdus.append(fits.BinTableHDU.from_columns([column]))
+    with pytest.raises(InputError, match="column WAVELENGTH: are not numbers"):
+        fits_images([path], FitsSettings(), planck)

@@ -106,6 +106,8 @@ def wrong(key, value=None):
         (wrong("pixel_kpc", ["a"] * 5), "pixel_kpc: is not an array of numbers"),
         (wrong("name", [1, 2, 3, 4, 5]), "name: is not text"),
         (lambda f: f.attrs.pop("unit"), 'unit: is missing; set the attribute unit to "nJy"'),
+        (wrong("flux", np.full((5, 2, 8, 8), b"a")), "flux: is not an array of numbers"),
+        (lambda f: f.attrs.update(unit=[1, 2]), "unit: is array"),
         (lambda f: f.attrs.update(unit="Jy"), "unit: is 'Jy'"),
         (lambda f: f.attrs.update(format="other/2"), "format: is 'other/2'"),
         (lambda f: f.attrs.pop("format"), "format: is missing"),
