@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from surveys.errors import check_ranges
 from surveys.images.emission import LIGHT_UM_HZ, V_UM
@@ -26,11 +27,14 @@ from surveys.images.particles import Particles
 
 YOUNG_YR = 1e7
 _PC2_IN_KPC2 = 1e6
-_PAIRS = 4_000_000
-"""Pairs of a star and gas that are computed together."""
+_LEAF = 64
+"""Stars that are near each other, for which gas is looked up together."""
 
-DustToMetal = float | Callable[[Particles], float]
-"""A number, or a function of the galaxy: of its gas and the age of its stars, say."""
+_PAIRS = 50_000
+"""Pairs of a star and gas that are computed together: as many as stay in a core's cache."""
+
+DustToMetal = Callable[[Particles], float]
+"""The share of the metals of a galaxy that is dust: by its gas and the age of its stars, say."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class DustSettings:
 
     Attributes
     ----------
-    dust_to_metal : float or function
+    dust_to_metal : float
         Share of the metals that is dust; of the order of 0.3 in the Milky Way.
     kappa : float
         Optical depth in the V band of a column of dust, pc^2 / Msun.
@@ -47,21 +51,29 @@ class DustSettings:
         Optical depth in the V band before young stars, over their metallicity. 0: no clouds.
     """
 
-    dust_to_metal: DustToMetal = 0.3
+    dust_to_metal: float = 0.3
     kappa: float = 0.0795
     birth_clouds: float = 100.0
 
     def __post_init__(self) -> None:
-        check_ranges(self, {"kappa": (0.0, 1e6), "birth_clouds": (0.0, 1e6)})
-        if not callable(self.dust_to_metal):
-            check_ranges(self, {"dust_to_metal": (0.0, 1.0)})
+        ranges = {"dust_to_metal": (0.0, 1.0), "kappa": (0.0, 1e6), "birth_clouds": (0.0, 1e6)}
+        check_ranges(self, ranges)
 
 
-def optical_depth(particles: Particles, settings: DustSettings) -> NDArray[np.float64]:
-    """Of the dust before each star in the V band, (star,); we are at z = +infinity."""
+def optical_depth(
+    particles: Particles, settings: DustSettings, dust_to_metal: DustToMetal | None = None
+) -> NDArray[np.float64]:
+    """Of the dust before each star in the V band, (star,); we are at z = +infinity.
+
+    Parameters
+    ----------
+    particles : Particles
+    settings : DustSettings
+    dust_to_metal : callable, optional
+        Instead of the number of the settings.
+    """
     stars = particles.stars
-    given = settings.dust_to_metal
-    share = given(particles) if callable(given) else given
+    share = settings.dust_to_metal if dust_to_metal is None else dust_to_metal(particles)
     tau = share * settings.kappa * metal_column(particles)
     young = stars.age_yr < YOUNG_YR
     return tau + np.where(young, settings.birth_clouds * stars.metallicity, 0.0)
@@ -75,79 +87,80 @@ def metal_column(particles: Particles) -> NDArray[np.float64]:
     column = np.zeros(len(stars))
     if not len(used) or not len(stars):
         return column
-    # Gas of about one size is looked for in cells of that size.
-    size = gas.smoothing_kpc[used]
-    rung = np.floor(np.log2(size)).astype(int)
+    star = np.asarray(stars.position_kpc, np.float32)
+    leaves = _leaves(star)
+    rung = np.floor(np.log2(gas.smoothing_kpc[used])).astype(int)
     for i in np.unique(rung):
         chosen = used[rung == i]
-        _add(
-            stars.position_kpc,
-            gas.position_kpc[chosen],
-            (gas.smoothing_kpc[chosen], metals[chosen]),
-            column,
-            2.0 ** (int(i) + 1),
-        )
+        size = gas.smoothing_kpc[chosen]
+        x, y, z = np.asarray(gas.position_kpc[chosen], np.float32).T
+        per_size, flat = (v.astype(np.float32) for v in (1 / size, metals[chosen] / size**2))
+        about = _Gas(x, y, z, per_size, flat)
+        _add(star, leaves, about, float(size.max()), column)
     return column
 
 
-def _add(star: Any, gas: Any, about: tuple[Any, Any], column: Any, most: float) -> None:
-    """Add what gas, whose kernels end within `most`, puts before stars.
-
-    Cells have half of that side, so that the gas that can reach a cell lies in 5 x 5 of them.
-    """
-    side = most / 2
-    corner = np.minimum(star[:, :2].min(0), gas[:, :2].min(0))
-    star_cell, gas_cell = (
-        np.floor((p[:, :2] - corner) / side).astype(np.int64) for p in (star, gas)
-    )
-    width = int(max(star_cell.max(), gas_cell.max())) + 5
-    of_star = (star_cell[:, 1] + 2) * width + star_cell[:, 0] + 2
-    of_gas = (gas_cell[:, 1] + 2) * width + gas_cell[:, 0] + 2
-    star_order, gas_order = np.argsort(of_star, kind="stable"), np.argsort(of_gas, kind="stable")
-    of_star, of_gas = of_star[star_order], of_gas[gas_order]
-    sorted_gas = _Gas(*(np.asarray(v[gas_order], np.float32) for v in (*gas.T, *about)))
-    cells, first = np.unique(of_star, return_index=True)
-    last = np.append(first[1:], len(of_star))
-    steps = np.arange(-2, 3) * width
-    # Cells of a row are beside each other in the order.
-    begin = np.searchsorted(of_gas, cells[:, None] + steps - 2)
-    end = np.searchsorted(of_gas, cells[:, None] + steps + 2, side="right")
-    for k in range(len(cells)):
-        rows = [slice(b, e) for b, e in zip(begin[k], end[k], strict=True) if e > b]
-        if not rows:
-            continue
-        near = sorted_gas.of(rows)
-        members = star_order[first[k] : last[k]]
-        at_once = max(1, _PAIRS // len(near.x))
-        for start in range(0, len(members), at_once):
-            part = members[start : start + at_once]
-            column[part] += near.column(star[part])
+def _leaves(star: NDArray[np.float32]) -> list[NDArray[np.int64]]:
+    """Stars that are near each other on the sky, a few at a time, the nearest to us first."""
+    n_strips = int(np.ceil(np.sqrt(len(star) / _LEAF)))
+    leaves = []
+    for strip in np.array_split(np.argsort(star[:, 0]), n_strips):
+        by_y = strip[np.argsort(star[strip, 1])]
+        leaves += np.array_split(by_y, max(1, len(by_y) // _LEAF))
+    return [leaf[np.argsort(-star[leaf, 2])] for leaf in leaves]
 
 
 @dataclass(frozen=True)
 class _Gas:
-    """Gas around some stars, in single precision; an array for each."""
+    """Gas in single precision, an array for each: kpc, 1 / kpc, and Msun / pc^2 where F is 1."""
 
     x: NDArray[np.float32]
     y: NDArray[np.float32]
     z: NDArray[np.float32]
-    size: NDArray[np.float32]
+    per_size: NDArray[np.float32]
     metals: NDArray[np.float32]
 
-    def of(self, rows: list[slice]) -> _Gas:
-        """The gas of some rows of cells."""
-        values = (self.x, self.y, self.z, self.size, self.metals)
-        return _Gas(*(np.concatenate([v[row] for row in rows]) for v in values))
+    def of(self, parts: Any) -> _Gas:
+        """Some of the gas, by places or slices."""
+        return _Gas(*(v[parts] for v in (self.x, self.y, self.z, self.per_size, self.metals)))
 
-    def column(self, star: Any) -> NDArray[np.floating]:
+    def column(self, star: NDArray[np.float32]) -> NDArray[np.floating]:
         """Metals before each star."""
-        star = np.asarray(star, np.float32)
-        b = (star[:, :1] - self.x) ** 2
-        b += (star[:, 1:2] - self.y) ** 2
-        b *= self.size**-2
+        b = (star[:, :1] - self.x) * self.per_size
+        b *= b
+        across = (star[:, 1:2] - self.y) * self.per_size
+        across *= across
+        b += across
         # What lies behind is as good as out of reach.
         np.copyto(b, 1.0, where=self.z <= star[:, 2:])
-        return look_up(b) @ (self.metals * self.size**-2)
+        return look_up(b) @ self.metals
+
+
+def _add(
+    star: NDArray[np.float32],
+    leaves: list[NDArray[np.int64]],
+    gas: _Gas,
+    most: float,
+    column: NDArray[np.float64],
+) -> None:
+    """Add what gas, whose kernels end within `most`, puts before stars."""
+    low, high = (
+        np.array([f(star[leaf, :2], axis=0) for leaf in leaves], np.float64)
+        for f in (np.min, np.max)
+    )
+    reach = np.linalg.norm(high - low, axis=1) / 2 + most
+    tree = cKDTree(np.stack([gas.x, gas.y], axis=1))
+    for leaf, around in zip(leaves, tree.query_ball_point((low + high) / 2, reach), strict=True):
+        if not around:
+            continue
+        near = np.array(around)
+        near = gas.of(near[np.argsort(-gas.z[near])])
+        at_once = max(4, _PAIRS // len(around))
+        for start in range(0, len(leaf), at_once):
+            part = leaf[start : start + at_once]
+            # What is behind all of these is left out.
+            before = np.searchsorted(-near.z, -star[part[-1], 2])
+            column[part] += near.of(slice(0, before)).column(star[part])
 
 
 def attenuated(

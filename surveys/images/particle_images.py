@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.errors import InputError, SettingProblem, check_ranges
-from surveys.images.dust import DustSettings, absorbed_power, attenuated, optical_depth
+from surveys.images.dust import DustSettings, DustToMetal, absorbed_power, attenuated, optical_depth
 from surveys.images.emission import (
     LONGEST_STARLIGHT_UM,
     LYMAN_UM,
@@ -54,7 +54,7 @@ class ParticleImageSettings:
         None for starlight without dust.
     """
 
-    rest_um: tuple[float, ...] = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 50.0, 158.0)
+    rest_um: tuple[float, ...] = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 50.0, 158.0)
     n_pixels: int = 256
     pixel_kpc: float | None = None
     view: View = "z"
@@ -80,6 +80,8 @@ class ParticleImages:
     population : PopulationGrid, optional
         Light of stars. Without, theirs is in the file, at the wavelengths of starlight of the
         settings.
+    dust_to_metal : callable, optional
+        Of a galaxy, instead of the number of the settings.
     """
 
     unit = LUMINOSITY
@@ -90,7 +92,9 @@ class ParticleImages:
         particles: ParticleSource,
         settings: ParticleImageSettings,
         population: PopulationGrid | None,
+        dust_to_metal: DustToMetal | None = None,
     ) -> None:
+        self._dust_to_metal = dust_to_metal
         self._particles, self._settings, self._population = particles, settings, population
         self.names, self.redshift = particles.names, particles.redshift
         self.source, self.n_pixels = particles.source, settings.n_pixels
@@ -143,7 +147,7 @@ class ParticleImages:
         bare = self._starlight(galaxy, starlight)
         if settings.dust is None:
             return project(stars.position_kpc, stars.smoothing_kpc, bare, grid)
-        tau = optical_depth(galaxy, settings.dust)
+        tau = optical_depth(galaxy, settings.dust, self._dust_to_metal)
         light = attenuated(bare, starlight, tau)
         far = self.rest_um[self.rest_um > LONGEST_STARLIGHT_UM]
         if len(far):

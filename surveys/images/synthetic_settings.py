@@ -45,7 +45,7 @@ class SyntheticSettings:
     redshifts: tuple[float, ...] = (5.0, 6.0, 7.0, 8.0, 9.0, 10.0)
     number: int = 100
     seed: int = 0
-    rest_um: tuple[float, ...] = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 50.0, 158.0)
+    rest_um: tuple[float, ...] = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 50.0, 158.0)
     n_pixels: int = 256
     pixel_kpc: float | None = 0.1
     log_luminosity: tuple[float, float] = (28.4, 29.8)

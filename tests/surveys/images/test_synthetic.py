@@ -7,6 +7,7 @@ import pytest
 from astropy import constants
 
 from surveys.errors import SettingProblem
+from surveys.images.bands import Band, band_images
 from surveys.images.emission import EMISSIVITY, V_UM, dust_spectrum
 from surveys.images.galaxies import batches
 from surveys.images.synthetic import CHUNK, SyntheticGalaxies, absorbed_hz
@@ -111,6 +112,20 @@ def test_what_they_are():
     assert len(source) == 600
     soft = SyntheticGalaxies(SyntheticSettings(pixel_kpc=None, number=1, n_pixels=16))
     np.testing.assert_allclose(soft.pixel_kpc, 2.66 / (1 + soft.redshift))
+
+
+def test_the_planes_hold_the_bands_of_nircam():
+    bands = [
+        Band(f"F{100 * p:.0f}W", p, w) for p, w in ((1.154, 0.225), (1.99, 0.46), (4.42, 1.02))
+    ]
+    settings = SyntheticSettings(number=1, n_pixels=32, pixel_kpc=0.1)
+    images = SyntheticGalaxies(settings).read(0, 6)
+    for band in bands:
+        seen = band_images(images, band)
+        for image, z, planes in zip(seen, images.redshift, images.flux, strict=True):
+            i = np.searchsorted(images.rest_um, band.pivot_um / (1 + z))
+            between = np.sort(planes[i - 1 : i + 1].sum((1, 2)))
+            assert 0.9 * between[0] < image.sum() < 1.1 * between[1]
 
 
 def test_the_light_at_1500_a_is_the_luminosity():
