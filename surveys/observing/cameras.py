@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surveys.errors import SettingProblem
 from surveys.instruments.nircam import Exposure, Filter, filter_named, noise_sigma_njy
 from surveys.interferometer.cells import column_multiplicity, frequencies, padded_grid
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 from surveys.psf.analytic import gaussian_psf
 from surveys.psf.files import read_psf
 from surveys.psf.measures import fwhm_of_area
@@ -122,18 +122,20 @@ def _camera(
     plane = np.zeros((grid * oversampling,) * 2)
     plane[np.ix_(at, at)] = psf
     fwhm = fwhm_of_area(psf, pixel_arcsec / oversampling)
-    return Instrument(
+    response = Response(
         transfer=jnp.asarray(np.fft.rfft2(plane), jnp.complex64),
         noise_amplitude=_smooth_noise(grid, stamps.noise_fwhm_pixels),
         attenuation=None,
         cleaning=None,
-        samples=None,
+        n_pixels=n,
+        oversampling=oversampling,
+    )
+    return Instrument(
+        response,
         name=name,
         wavelength_um=band_um[0],
         width_um=band_um[1],
         pixel_arcsec=pixel_arcsec,
-        n_pixels=n,
-        oversampling=oversampling,
         fwhm_arcsec=fwhm,
         beam_pixels=1.0,
         rms=rms,

@@ -25,8 +25,8 @@ Unit = Literal["nJy", "Jy/beam"]
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Instrument:
-    """An instrument and its stamps.
+class Response:
+    """What becomes of the sky: the part of an instrument that programs are compiled for.
 
     Attributes
     ----------
@@ -39,51 +39,23 @@ class Instrument:
         (y, x) of the fine pixels of a stamp.
     cleaning : CleanPlan, optional
         For images that are cleaned.
-    samples : UvSamples, optional
-        Of an interferometer.
-    name : str
-    wavelength_um, width_um : float
-        Of the band, observed.
-    pixel_arcsec : float
     n_pixels : int
         Side of a stamp.
     oversampling : int
         Fine pixels along a pixel.
-    fwhm_arcsec : float
-        Of the PSF or the restoring beam.
-    beam_pixels : float
-        Pixels in a beam, for images in flux a beam; 1 for flux a pixel.
-    rms : float
-        Noise of a pixel that the observation itself has; 0 if it is not known.
-    unit : str
-        Of the images; the sky is in nJy, or Jy, a pixel.
     """
 
     transfer: Array
     noise_amplitude: Array | None
     attenuation: Array | None
     cleaning: CleanPlan | None
-    samples: UvSamples | None
-    name: str = field(metadata={"static": True})
-    wavelength_um: float = field(metadata={"static": True})
-    width_um: float = field(metadata={"static": True})
-    pixel_arcsec: float = field(metadata={"static": True})
     n_pixels: int = field(metadata={"static": True})
     oversampling: int = field(metadata={"static": True})
-    fwhm_arcsec: float = field(metadata={"static": True})
-    beam_pixels: float = field(metadata={"static": True})
-    rms: float = field(metadata={"static": True})
-    unit: Unit = field(metadata={"static": True})
 
     @property
     def grid(self) -> int:
         """Side of the padded square, in whole pixels."""
         return self.transfer.shape[-2] // self.oversampling
-
-    @property
-    def fwhm_pixels(self) -> float:
-        """Of the PSF or the restoring beam."""
-        return self.fwhm_arcsec / self.pixel_arcsec
 
     def seen(self, sky: Array, whole: bool = False) -> Array:
         """Images without noise.
@@ -135,3 +107,43 @@ class Instrument:
         power = jnp.abs(jnp.fft.rfft2(weights, s=(grid, grid)) * self.noise_amplitude) ** 2
         times = jnp.asarray(column_multiplicity(grid), jnp.float32)
         return jnp.sqrt(jnp.sum(power * times, axis=(-2, -1))) / grid
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """An instrument and its stamps.
+
+    Attributes
+    ----------
+    response : Response
+    name : str
+    wavelength_um, width_um : float
+        Of the band, observed.
+    pixel_arcsec : float
+    fwhm_arcsec : float
+        Of the PSF or the restoring beam.
+    beam_pixels : float
+        Pixels in a beam, for images in flux a beam; 1 for flux a pixel.
+    rms : float
+        Noise of a pixel that the observation itself has; 0 if it is not known.
+    unit : str
+        Of the images; the sky is in nJy, or Jy, a pixel.
+    samples : UvSamples, optional
+        Of an interferometer.
+    """
+
+    response: Response
+    name: str
+    wavelength_um: float
+    width_um: float
+    pixel_arcsec: float
+    fwhm_arcsec: float
+    beam_pixels: float
+    rms: float
+    unit: Unit
+    samples: UvSamples | None = None
+
+    @property
+    def fwhm_pixels(self) -> float:
+        """Of the PSF or the restoring beam."""
+        return self.fwhm_arcsec / self.pixel_arcsec

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from surveys.interferometer.clean import CleanSettings, make_clean_plan
 from surveys.interferometer.setups import AlmaSetup, make_alma
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 
 _LIGHT_UM_GHZ = 299_792.458
 
@@ -37,20 +37,23 @@ def alma(
     synthesis = array.synthesis
     plan = None if cleaning is None else make_clean_plan(synthesis, n_pixels, cleaning)
     wavelength = _LIGHT_UM_GHZ / setup.freq_ghz
-    return Instrument(
+    response = Response(
         transfer=jnp.asarray(synthesis.transfer),
         noise_amplitude=jnp.asarray(synthesis.noise_amplitude),
         attenuation=jnp.asarray(array.attenuation),
         cleaning=plan,
-        samples=array.samples,
+        n_pixels=n_pixels,
+        oversampling=1,
+    )
+    return Instrument(
+        response,
         name=f"ALMA {setup.configuration}",
         wavelength_um=wavelength,
         width_um=0.0,
         pixel_arcsec=synthesis.pixel_arcsec,
-        n_pixels=n_pixels,
-        oversampling=1,
         fwhm_arcsec=synthesis.beam.mean_arcsec,
         beam_pixels=synthesis.beam.area_pixels,
         rms=synthesis.rms_jy,
         unit="Jy/beam",
+        samples=array.samples,
     )

@@ -28,7 +28,7 @@ import numpy as np
 from jax import Array
 
 from surveys.instruments.nircam import AB_ZERO_JY
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 from surveys.sizes.growth import circular_growth
 from surveys.sizes.source import source_of
 
@@ -57,7 +57,7 @@ class Brightness:
     radius_pixels: Array
 
 
-def brightness_of(image: Array, instrument: Instrument) -> Brightness:
+def brightness_of(image: Array, response: Response) -> Brightness:
     """What the S/N of a noise-free image (y, x) is counted from."""
     source = source_of(image, image > 0)
     growth = circular_growth(source, source.centre)
@@ -67,7 +67,7 @@ def brightness_of(image: Array, instrument: Instrument) -> Brightness:
     far = jnp.hypot((y - source.centre[0])[:, None], (x - source.centre[1])[None])
     inside = jnp.clip(radius + 0.5 - far, 0.0, 1.0)
     light, area = jnp.sum(inside * image), jnp.sum(inside)
-    return Brightness(light / instrument.noise_factor(inside), jnp.max(image), light / area, radius)
+    return Brightness(light / response.noise_factor(inside), jnp.max(image), light / area, radius)
 
 
 def sigma_for(snr: Array, kind: SnrKind, brightness: Brightness, instrument: Instrument) -> Array:
@@ -121,4 +121,4 @@ def _depth_factor(instrument: Instrument) -> Array:
     side = 2 * int(np.ceil(radius)) + 3
     at = np.arange(side) - side // 2
     inside = np.clip(radius + 0.5 - np.hypot(at[:, None], at[None]), 0.0, 1.0)
-    return instrument.noise_factor(jnp.asarray(inside, jnp.float32))
+    return instrument.response.noise_factor(jnp.asarray(inside, jnp.float32))

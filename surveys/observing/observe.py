@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import Brightness, SnrKind, brightness_of, sigma_for
 from surveys.observing.resampling import resampled
 
@@ -39,8 +38,8 @@ class Observation:
 
 def on_instrument(
     image: Array,
-    pixel_arcsec: Array | float,
-    instrument: Instrument,
+    pixel_ratio: Array | float,
+    response: Response,
     offset: Array | None = None,
     whole: bool = False,
 ) -> Array:
@@ -50,21 +49,20 @@ def on_instrument(
     ----------
     image : Array
         (..., y, x) flux in each pixel.
-    pixel_arcsec : Array
-        Side of its pixels; one number.
-    instrument : Instrument
+    pixel_ratio : Array
+        Side of a pixel of the instrument over that of the image; one number.
+    response : Response
     offset : Array, optional
         By how many pixels of the instrument the light is moved along y and x.
     whole : bool
         Of all pixels of the padded square.
     """
-    s = instrument.oversampling
-    ratio = jnp.asarray(instrument.pixel_arcsec / s / pixel_arcsec)
+    s = response.oversampling
     offset = None if offset is None else offset * s
-    return instrument.seen(resampled(image, instrument.n_pixels * s, ratio, offset), whole)
+    ratio = jnp.asarray(pixel_ratio) / s
+    return response.seen(resampled(image, response.n_pixels * s, ratio, offset), whole)
 
 
-@partial(jax.jit, static_argnames=("snr_kind", "n_draws"))
 def observe(  # noqa: PLR0913 - all but the first two by name
     image: Array,
     instrument: Instrument,
@@ -97,12 +95,14 @@ def observe(  # noqa: PLR0913 - all but the first two by name
     image = jnp.asarray(image, jnp.float32)
     shape = image.shape[:-2]
     stack = image.reshape(-1, *image.shape[-2:])
-    noise_free = on_instrument(stack, pixel_arcsec, instrument)
-    brightness = jax.vmap(lambda i: brightness_of(i, instrument))(noise_free)
+    response = instrument.response
+    noise_free, brightness = seen_and_brightness(
+        stack, jnp.float32(instrument.pixel_arcsec / pixel_arcsec), response
+    )
     sigma = sigma_for(jnp.float32(snr), snr_kind, brightness, instrument)
     sigma = jnp.broadcast_to(sigma, noise_free.shape[:1])
     keys = jax.random.split(key, (len(stack), n_draws))
-    noisy = with_noise(noise_free[:, None], sigma[:, None], keys, instrument)
+    noisy = with_noise(noise_free[:, None], sigma[:, None], keys, response)
 
     def unstacked(array: Array) -> Array:
         return array.reshape(*shape, *array.shape[1:])
@@ -110,12 +110,22 @@ def observe(  # noqa: PLR0913 - all but the first two by name
     return jax.tree.map(unstacked, Observation(noisy, noise_free, sigma, brightness))
 
 
+@jax.jit
+def seen_and_brightness(
+    images: Array, pixel_ratio: Array, response: Response
+) -> tuple[Array, Brightness]:
+    """Noise-free images (image, y, x) and what their S/N is counted from."""
+    noise_free = on_instrument(images, pixel_ratio, response)
+    return noise_free, jax.vmap(lambda image: brightness_of(image, response))(noise_free)
+
+
+@jax.jit
 def with_noise(
     noise_free: Array,
     sigma: Array,
     keys: Array,
-    instrument: Instrument,
-    flux_per_electron: float = 0.0,
+    response: Response,
+    flux_per_electron: Array | float = 0.0,
 ) -> Array:
     """Images with noise, finished as those of the instrument are.
 
@@ -130,10 +140,8 @@ def with_noise(
     flux_per_electron : float
         Of a camera whose source's own photons are counted.
     """
-    drawn = jax.vmap(instrument.noise)(keys.reshape(-1))
+    drawn = jax.vmap(response.noise)(keys.reshape(-1))
     noise = drawn.reshape(*keys.shape, *drawn.shape[-2:])
-    level = sigma[..., None, None]
-    if flux_per_electron:
-        level = jnp.sqrt(level**2 + flux_per_electron * jnp.maximum(noise_free, 0.0))
-    noisy = noise_free + level * noise
-    return instrument.finished(noisy, jnp.broadcast_to(sigma, keys.shape))
+    photons = flux_per_electron * jnp.maximum(noise_free, 0.0)
+    level = jnp.sqrt(sigma[..., None, None] ** 2 + photons)
+    return response.finished(noise_free + level * noise, jnp.broadcast_to(sigma, keys.shape))

@@ -79,7 +79,7 @@ def test_light_is_where_it_was(n_in, n_out, ratio, offset):
 
 def test_all_light_arrives(camera, disc):
     """But for what the PSF scatters out of the stamp."""
-    seen = on_instrument(disc, 0.01, camera)
+    seen = on_instrument(disc, camera.pixel_arcsec / 0.01, camera.response)
     assert 0.93 < float(seen.sum()) < 1.0
     y, x = np.mgrid[:N, :N]
     image = np.asarray(seen)
@@ -94,7 +94,7 @@ def test_seen_is_a_convolution(disc):
     y, x = np.mgrid[:401, :401] - 200.0
     sigma = 0.12
     sky = np.exp(-0.5 * (y**2 + x**2) * (0.01 / sigma) ** 2).astype(np.float32)
-    seen = np.asarray(on_instrument(sky / sky.sum(), 0.01, instrument))
+    seen = np.asarray(on_instrument(sky / sky.sum(), 3.0, instrument.response))
     both = np.hypot(sigma, 0.15 / np.sqrt(8 * np.log(2))) / pixel
     y, x = np.mgrid[:101, :101] - 50.0
     # The pixel smooths as well: its variance is 1/12.
@@ -107,14 +107,16 @@ def test_seen_is_a_convolution(disc):
 def test_noise_has_unit_variance_and_the_factor_that_is_said(which, request):
     instrument = request.getfixturevalue(which)
     n_draws = 400
-    noise = np.asarray(jax.vmap(instrument.noise)(jax.random.split(jax.random.key(3), n_draws)))
+    noise = np.asarray(
+        jax.vmap(instrument.response.noise)(jax.random.split(jax.random.key(3), n_draws))
+    )
     # Independent draws of the middle pixel: the error of a variance is sqrt(2 / n).
     middle = noise[:, N // 2, N // 2]
     assert middle.var() == pytest.approx(1.0, abs=5 * np.sqrt(2 / n_draws))
     y, x = np.mgrid[:N, :N] - N // 2
     inside = (np.hypot(y, x) < 6).astype(np.float32)
     sums = (noise * inside).sum((1, 2))
-    factor = float(instrument.noise_factor(jnp.asarray(inside)))
+    factor = float(instrument.response.noise_factor(jnp.asarray(inside)))
     assert sums.std() == pytest.approx(factor, rel=5 / np.sqrt(2 * n_draws))
     if which != "camera":
         assert factor > 1.5 * np.sqrt(inside.sum())
@@ -124,7 +126,10 @@ def test_noise_has_unit_variance_and_the_factor_that_is_said(which, request):
 @pytest.mark.parametrize("which", ["camera", "smooth_camera", "array"])
 def test_noise_of_a_kind_is_the_inverse(which, kind, request, disc):
     instrument = request.getfixturevalue(which)
-    brightness = brightness_of(on_instrument(disc, 0.01, instrument), instrument)
+    brightness = brightness_of(
+        on_instrument(disc, instrument.pixel_arcsec / 0.01, instrument.response),
+        instrument.response,
+    )
     sigma = sigma_for(jnp.float32(12.0), kind, brightness, instrument)
     assert float(snr_of(sigma, kind, brightness, instrument)) == pytest.approx(12.0, rel=1e-4)
     to = "peak" if kind != "peak" else "pixel"
@@ -180,14 +185,14 @@ def test_exposure_gives_the_noise(disc):
 def test_photons_of_the_source_are_noise_too(camera):
     flat = jnp.full((1, N, N), 9.0)
     keys = jax.random.split(jax.random.key(5), 1)
-    noisy = with_noise(flat, jnp.array([2.0]), keys, camera, flux_per_electron=0.5)
+    noisy = with_noise(flat, jnp.array([2.0]), keys, camera.response, flux_per_electron=0.5)
     assert float(jnp.std(noisy)) == pytest.approx(np.sqrt(4 + 4.5), rel=0.06)
 
 
 def test_an_array_sees_a_point_as_its_beam(array):
     sky = np.zeros((N, N), np.float32)
     sky[N // 2, N // 2] = 1.0
-    seen = np.asarray(on_instrument(sky, array.pixel_arcsec, array))
+    seen = np.asarray(on_instrument(sky, 1.0, array.response))
     assert seen[N // 2, N // 2] == pytest.approx(1.0, abs=1e-3)
     assert (seen > 0.5).sum() == pytest.approx(array.beam_pixels * np.log(2), rel=0.2)
 
