@@ -7,8 +7,7 @@ shared out in chunks; each is one task of Dask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,17 +17,14 @@ from typing import Any
 import dask
 import jax
 import numpy as np
-from dask.callbacks import Callback
 from numpy.typing import NDArray
 
-from surveys.errors import InputError
+from surveys.scheduling import Tell, Workers, compute
 from surveys.spectra.cosmologies import Cosmologies
 from surveys.spectra.settings import SpectraSettings
 from surveys.spectra.sweep_plan import SweepPlan, make_sweep_plan
-from surveys.spectra.sweep_settings import LOCAL
 
 Real = NDArray[np.float64]
-Tell = Callable[[int, int], object]
 Keep = Callable[[int, "Chunk"], Any]
 
 _planning = Lock()
@@ -96,8 +92,8 @@ def sweep(
     if chosen.scheduler == "threads":
         # Before threads wait for each other, and errors are plain here.
         sweep_plan(settings, where, rows)
-    with _scheduler(settings, str(where)) as how, _Told(tell, len(done), len(tasks)):
-        return list(dask.compute(*tasks, **how))  # type: ignore[attr-defined]
+    who = Workers(chosen.scheduler, chosen.workers)
+    return compute(tasks, who, (str(where), "sweep.scheduler"), tell, len(done))
 
 
 def n_chunks(rows: Cosmologies, size: int) -> int:
@@ -140,40 +136,3 @@ def _row(plan: SweepPlan, names: tuple[str, ...], row: Real) -> tuple[Real, str]
     except ValueError as error:
         return none, str(error)
     return (cl, "") if np.isfinite(cl).all() else (none, "spectra are not finite")
-
-
-@contextmanager
-def _scheduler(settings: SpectraSettings, where: str) -> Iterator[dict[str, Any]]:
-    """What `dask.compute` is told."""
-    chosen = settings.sweep
-    assert chosen is not None
-    if chosen.scheduler in LOCAL:
-        yield {"scheduler": chosen.scheduler, "num_workers": chosen.workers, "chunksize": 1}
-        return
-    field, remedy = "sweep.scheduler", "start a scheduler there, or give 'threads'"
-    try:
-        from dask.distributed import Client  # type: ignore[attr-defined]
-    except ImportError as error:
-        problem = f"is {chosen.scheduler!r}, and distributed is not installed"
-        remedy = "pip install 'slowburst[cluster]'"
-        raise InputError(where, field, problem, remedy) from error
-    try:
-        client = Client(chosen.scheduler, timeout=10)
-    except (OSError, ValueError) as error:
-        problem = f"is {chosen.scheduler!r}, where nothing answers"
-        raise InputError(where, field, problem, remedy) from error
-    with client:
-        yield {"scheduler": client}
-
-
-class _Told(Callback):
-    """Tells how many tasks are done."""
-
-    def __init__(self, tell: Tell, before: int, n: int) -> None:
-        super().__init__(posttask=self._count)
-        self.tell, self.n_done, self.n = tell, before, before + n
-        tell(before, self.n)
-
-    def _count(self, key: Any, result: Any, dsk: Any, state: Any, worker: Any) -> None:
-        self.n_done += 1
-        self.tell(self.n_done, self.n)

@@ -7,9 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from surveys.errors import SettingProblem, check_ranges
-
-LOCAL = ("threads", "processes", "synchronous")
-"""Schedulers of Dask that need no cluster."""
+from surveys.scheduling import Workers
 
 Numbers = tuple[float, ...]
 
@@ -87,7 +85,7 @@ class SweepSettings:
 
     def __post_init__(self) -> None:
         limits = {"n": (1, 1_000_000), "seed": (0, (1 << 63) - 1), "chunk": (1, 100_000)}
-        check_ranges(self, limits | {"workers": (1, 1024)})
+        check_ranges(self, limits)
         ways = [w for w in ("file", "values", "ranges") if getattr(self, w) is not None]
         if len(ways) != 1:
             problem = f"is given beside {ways[0]}" if ways else "is missing"
@@ -102,7 +100,4 @@ class SweepSettings:
             if n > 1_000_000:
                 remedy = "give fewer, or ranges for a hypercube"
                 raise SettingProblem("values", f"has {n} combinations", remedy)
-        if self.scheduler not in LOCAL and "://" not in self.scheduler:
-            known = ", ".join(repr(name) for name in LOCAL)
-            remedy = f'give {known}, or an address such as "tcp://host:8786"'
-            raise SettingProblem("scheduler", f"is {self.scheduler!r}", remedy)
+        Workers(self.scheduler, self.workers)

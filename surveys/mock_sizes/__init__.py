@@ -1,0 +1,1 @@
+"""Sizes of samples of galaxies as instruments would measure them."""

@@ -1,0 +1,312 @@
+"""What is observed and measured: the file of ``slowburst sizes``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from surveys.errors import SettingProblem, check_ranges, unknown
+from surveys.images.fits_stacks import FitsSettings
+from surveys.images.particle_files import ParticleSettings
+from surveys.images.particle_images import ParticleImageSettings
+from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.interferometer.clean import CleanSettings
+from surveys.observing.noise_level import SnrKind
+from surveys.scheduling import Workers
+from surveys.sizes.estimators import ESTIMATORS
+from surveys.sizes.segmentation import DetectionSettings
+
+POSITIVE = math.ulp(0.0), math.inf
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """The galaxies.
+
+    Attributes
+    ----------
+    kind : str
+        Made up, images in files, or particles in a file.
+    files : tuple of Path
+        Images: one HDF5 stack, or FITS files, or SKIRT's cubes. Particles: one file.
+    n : int, optional
+        No more than so many galaxies.
+    cosmology : str
+        Of astropy: angles and distances.
+    population : Path, optional
+        Grid of starlight for particles; approximate stars of our own without.
+    own_light : bool
+        Whether particles have their light in the file.
+    synthetic : SyntheticSettings
+    fits : FitsSettings
+    particles : ParticleSettings
+    render : ParticleImageSettings
+        Of particles.
+    """
+
+    kind: Literal["synthetic", "images", "particles"] = "synthetic"
+    files: tuple[Path, ...] = ()
+    n: int | None = None
+    cosmology: str = "Planck18"
+    population: Path | None = None
+    own_light: bool = False
+    synthetic: SyntheticSettings = field(default_factory=SyntheticSettings)
+    fits: FitsSettings = field(default_factory=FitsSettings)
+    particles: ParticleSettings = field(default_factory=ParticleSettings)
+    render: ParticleImageSettings = field(default_factory=ParticleImageSettings)
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"n": (1, 10_000_000)})
+        if (self.kind == "synthetic") == bool(self.files):
+            problem = "is given for made-up galaxies" if self.files else "is empty"
+            raise SettingProblem(
+                "files", problem, f'give files, or kind = "synthetic" ({self.kind})'
+            )
+        if self.kind == "particles" and len(self.files) > 1:
+            raise SettingProblem("files", f"has {len(self.files)}", "give one file of particles")
+
+
+@dataclass(frozen=True)
+class ObservationSettings:
+    """One instrument, and how deep it looks.
+
+    Attributes
+    ----------
+    instrument : str
+    name : str, optional
+        Of the band in the results; made from the instrument without.
+    filter : str, optional
+        Of NIRCam.
+    rest_um : float, optional
+        Or the wide filter nearest to this wavelength at rest; for ALMA, 157.74 (the line of [CII])
+        without.
+    configuration : str, optional
+        Of ALMA, from C-1 to C-10.
+    resolution_arcsec : float, optional
+        Or the configuration whose resolution is nearest to it.
+    fwhm_arcsec, wavelength_um : float, optional
+        Of a telescope with a Gaussian PSF.
+    snr : tuple of float
+        Signal-to-noise ratios; or depths, noises or times, as the next says.
+    snr_kind : str
+        What they mean.
+    n_noise : int
+        Realisations of the noise for each.
+    n_pixels : int
+        Side of a stamp.
+    pixel_arcsec : float, optional
+        Of the detector, or a fifth of the beam, without.
+    noise_fwhm_pixels : float
+        Of a camera: how far the noise of pixels is alike, as after drizzling; 0 for white noise.
+    photon_noise : bool
+        Whether NIRCam's photons of the source are counted as noise; needs a time.
+    psf : Path, optional
+        FITS file in place of our PSF of NIRCam.
+    dec_deg, hours : float
+        Of ALMA's track.
+    weighting : str
+        Of its visibilities.
+    robust : float
+        Of Briggs' weights.
+    clean : CleanSettings, optional
+        Without, dirty images are measured.
+    """
+
+    instrument: Literal["NIRCam", "ALMA", "Gaussian"]
+    name: str | None = None
+    filter: str | None = None
+    rest_um: float | None = None
+    configuration: str | None = None
+    resolution_arcsec: float | None = None
+    fwhm_arcsec: float | None = None
+    wavelength_um: float | None = None
+    snr: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0)
+    snr_kind: SnrKind | Literal["exposure"] = "aperture"
+    n_noise: int = 10
+    n_pixels: int = 101
+    pixel_arcsec: float | None = None
+    noise_fwhm_pixels: float = 0.0
+    photon_noise: bool = False
+    psf: Path | None = None
+    dec_deg: float = -30.0
+    hours: float = 1.0
+    weighting: Literal["natural", "uniform", "briggs"] = "natural"
+    robust: float = 0.5
+    clean: CleanSettings | None = None
+
+    def __post_init__(self) -> None:
+        check_ranges(
+            self,
+            {
+                "rest_um": POSITIVE,
+                "resolution_arcsec": POSITIVE,
+                "fwhm_arcsec": POSITIVE,
+                "wavelength_um": POSITIVE,
+                "pixel_arcsec": POSITIVE,
+                "n_noise": (1, 100_000),
+                "n_pixels": (16, 1024),
+                "noise_fwhm_pixels": (0.0, 20.0),
+                "dec_deg": (-90.0, 90.0),
+                "hours": (1 / 3600, 24.0),
+                "robust": (-2.0, 2.0),
+            },
+        )
+        if not self.snr:
+            raise SettingProblem("snr", "is empty", "give numbers")
+        for value in self.snr:
+            if not 0 < value < math.inf:
+                raise SettingProblem("snr", f"has {value:g}", "give numbers above 0")
+        if list(self.snr) != sorted(set(self.snr)):
+            raise SettingProblem("snr", f"is {list(self.snr)}", "give rising numbers, each once")
+        self._check_instrument()
+
+    def _check_instrument(self) -> None:
+        needs = {
+            "NIRCam": ("filter", "rest_um"),
+            "ALMA": ("configuration", "resolution_arcsec"),
+            "Gaussian": ("fwhm_arcsec",),
+        }[self.instrument]
+        given = [name for name in needs if getattr(self, name) is not None]
+        if len(given) != 1:
+            problem = f"is given beside {given[0]}" if given else "is missing"
+            remedy = f"give {' or '.join(needs)} for {self.instrument}"
+            raise SettingProblem(needs[-1] if given else needs[0], problem, remedy)
+        if self.instrument == "Gaussian":
+            for name in ("wavelength_um", "pixel_arcsec"):
+                if getattr(self, name) is None:
+                    raise SettingProblem(name, "is missing", "a Gaussian telescope needs it")
+        own = {
+            "filter": "NIRCam",
+            "psf": "NIRCam",
+            "configuration": "ALMA",
+            "resolution_arcsec": "ALMA",
+            "clean": "ALMA",
+            "fwhm_arcsec": "Gaussian",
+            "wavelength_um": "Gaussian",
+        }
+        for name, instrument in own.items():
+            if getattr(self, name) is not None and instrument != self.instrument:
+                problem = f"means nothing for {self.instrument}"
+                raise SettingProblem(name, problem, f"leave it out, or take {instrument}")
+        if self.snr_kind == "exposure" and self.instrument == "Gaussian":
+            raise SettingProblem(
+                "snr_kind", "is 'exposure'", "give another for a Gaussian telescope"
+            )
+        if self.photon_noise and (self.instrument != "NIRCam" or self.snr_kind != "exposure"):
+            remedy = 'give snr_kind = "exposure" and times in s with NIRCam'
+            raise SettingProblem("photon_noise", "needs a time", remedy)
+
+    @property
+    def label(self) -> str:
+        """What the band is called in the results."""
+        if self.name is not None:
+            return self.name
+        if self.instrument == "NIRCam":
+            what = self.filter or f"{self.rest_um:g} um"
+        elif self.instrument == "ALMA":
+            what = self.configuration or f"{self.resolution_arcsec:g} arcsec"
+        else:
+            what = f"{self.fwhm_arcsec:g} arcsec"
+        return f"{self.instrument} {what}"
+
+
+@dataclass(frozen=True)
+class MeasureSettings:
+    """How sizes are measured.
+
+    Attributes
+    ----------
+    estimators : tuple of str
+    structure : bool
+        Whether concentration, asymmetry, Gini and M20 are measured as well.
+    detection : DetectionSettings
+    """
+
+    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    structure: bool = False
+    detection: DetectionSettings = field(default_factory=DetectionSettings)
+
+    def __post_init__(self) -> None:
+        if not self.estimators:
+            raise SettingProblem("estimators", "is empty", f"give some of {', '.join(ESTIMATORS)}")
+        for i, name in enumerate(self.estimators):
+            if name not in ESTIMATORS:
+                error = unknown("", "estimators", name, ESTIMATORS)
+                raise SettingProblem("estimators", error.problem, error.remedy)
+            if name in self.estimators[:i]:
+                raise SettingProblem("estimators", f"has {name!r} twice", "give each once")
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """What is written beside tables.
+
+    Attributes
+    ----------
+    gallery : int
+        Galaxies whose stamps are drawn.
+    draws : bool
+        Whether the sizes of every realisation of the noise are written, to draws.h5.
+    """
+
+    gallery: int = 4
+    draws: bool = False
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"gallery": (0, 20)})
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """Who computes, and what is random.
+
+    Attributes
+    ----------
+    seed : int
+    batch : int
+        Galaxies that are read and kept at a time.
+    scheduler : str
+        "threads", "processes" or "synchronous" of Dask, or the address of a cluster.
+    workers : int, optional
+        As many as processors without.
+    """
+
+    seed: int = 0
+    batch: int = 8
+    scheduler: str = "threads"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        check_ranges(self, {"seed": (0, (1 << 63) - 1), "batch": (1, 10_000)})
+        Workers(self.scheduler, self.workers)
+
+
+@dataclass(frozen=True)
+class SizesSettings:
+    """Mock observations of galaxies, and their sizes.
+
+    Attributes
+    ----------
+    observation : tuple of ObservationSettings
+    input : InputSettings
+    measure : MeasureSettings
+    output : OutputSettings
+    run : RunSettings
+    """
+
+    observation: tuple[ObservationSettings, ...]
+    input: InputSettings = field(default_factory=InputSettings)
+    measure: MeasureSettings = field(default_factory=MeasureSettings)
+    output: OutputSettings = field(default_factory=OutputSettings)
+    run: RunSettings = field(default_factory=RunSettings)
+
+    def __post_init__(self) -> None:
+        if not self.observation:
+            raise SettingProblem("observation", "is empty", "give an [[observation]]")
+        labels = [o.label for o in self.observation]
+        for i, label in enumerate(labels):
+            if label in labels[:i]:
+                problem = f"{label!r} is that of another observation"
+                raise SettingProblem(f"observation[{i}].name", problem, "give each its own name")
