@@ -327,7 +327,9 @@ def fit_visibilities(
         Sources that are fitted at once: 1 is best on a CPU, hundreds on a GPU.
     """
     settings = settings or FitSettings()
-    lead = visibilities.shape[:-1]
+    lead, n_cells = visibilities.shape[:-1], len(samples.weight)
+    if visibilities.shape[-1] != n_cells:
+        raise ValueError(f"{visibilities.shape[-1]} visibilities; the samples have {n_cells}")
     flat = visibilities.reshape(-1, visibilities.shape[-1])
     scale = jnp.broadcast_to(jnp.asarray(noise_scale, jnp.float32), lead).reshape(-1)
     chunk = {} if batch_size == 1 else {"batch_size": batch_size}
