@@ -19,8 +19,9 @@ from surveys.interferometer.profiles import (
     sersic_visibility,
     visibility_table,
 )
-from surveys.interferometer.uv_fit import FitFlag, FitSettings, UvSizes, fit_visibilities
+from surveys.interferometer.uv_fit import fit_visibilities
 from surveys.interferometer.uv_model import axis_ratio_and_pa, model_and_slopes
+from surveys.interferometer.uv_sizes import FitFlag, FitSettings, UvSizes
 
 N_DRAWS = 200
 
