@@ -22,7 +22,8 @@ from surveys.interferometer.imaging import beam_image, draw_visibilities, observ
 from surveys.interferometer.imaging import dirty_image as image_of
 from surveys.interferometer.setups import AlmaSetup, Interferometer, cii_ghz, make_alma
 from surveys.interferometer.tracks import Track, uv_coverage
-from surveys.interferometer.uv_fit import FitSettings, fit_visibilities
+from surveys.interferometer.uv_fit import fit_visibilities
+from surveys.interferometer.uv_sizes import FitSettings
 
 OUT = Path(__file__).resolve().parents[1] / "images" / "alma.png"
 Z, N, R_ARCSEC, PEAK_SIGMA = 7.0, 151, 0.15, 20.0

@@ -219,6 +219,8 @@ def clean(
         Images that are cleaned at once: 1 is best on a CPU, hundreds on a GPU.
     """
     n, lead = plan.n, dirty.shape[:-2]
+    if dirty.shape[-2:] != (n, n):
+        raise ValueError(f"images of {dirty.shape[-2:]} pixels; the plan is for {n} x {n}")
     flat = dirty.reshape(-1, n, n)
     rms = jnp.broadcast_to(jnp.asarray(rms_jy, dirty.dtype), lead).reshape(-1)
     allowed = jnp.ones(()) if mask is None else jnp.asarray(mask, dirty.dtype)

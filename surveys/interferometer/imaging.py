@@ -82,12 +82,26 @@ def _phase(samples: UvSamples, n: int) -> Array:
     return jnp.exp(2j * math.pi * (turns - jnp.round(turns)))
 
 
+def _check_square(shape: tuple[int, ...], grid: int) -> int:
+    """Pixels of a side.
+
+    Raises
+    ------
+    ValueError
+        If images are not square, or larger than the grid.
+    """
+    n = shape[-1]
+    if len(shape) < 2 or shape[-2] != n or n > grid:
+        raise ValueError(f"images of {shape[-2:]} pixels; give square ones of {grid} or fewer")
+    return n
+
+
 def observe_visibilities(sky: Array, samples: UvSamples) -> Array:
     """Visibilities (..., cell) in Jy of images (..., n, n) in Jy/pixel, without noise.
 
     Cells that fill up the list are 0.
     """
-    n = sky.shape[-1]
+    n = _check_square(sky.shape, samples.grid)
     plane = jnp.fft.rfft2(sky, (samples.grid, samples.grid))
     seen = plane[..., samples.rows, samples.columns] * _phase(samples, n)
     return jnp.where(samples.weight > 0, seen, 0)
@@ -132,7 +146,8 @@ def visibilities_of(dirty: Array, samples: UvSamples, transfer: Array, n: int) -
 
 def convolve(sky: Array, transfer: Array) -> Array:
     """Images (..., n, n) seen through a transfer function (..., grid, grid // 2 + 1)."""
-    n, grid = sky.shape[-1], transfer.shape[-2]
+    grid = transfer.shape[-2]
+    n = _check_square(sky.shape, grid)
     seen = jnp.fft.irfft2(jnp.fft.rfft2(sky, (grid, grid)) * transfer, (grid, grid))
     return seen[..., :n, :n]
 

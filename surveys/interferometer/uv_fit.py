@@ -7,8 +7,7 @@ no CLEAN and no pixels come into it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from enum import IntFlag
+from dataclasses import dataclass
 from functools import partial
 
 import jax
@@ -18,7 +17,6 @@ from jax import Array
 from surveys.interferometer.imaging import UvSamples, dirty_image
 from surveys.interferometer.least_squares import Bounds, Fitted, Spectrum, least_squares
 from surveys.interferometer.profiles import (
-    GAUSSIAN_INDEX,
     LEAST_INDEX,
     MOST_INDEX,
     at_frequency,
@@ -34,6 +32,7 @@ from surveys.interferometer.uv_model import (
     axis_ratio_and_pa,
     model_and_slopes,
 )
+from surveys.interferometer.uv_sizes import FitFlag, FitSettings, UvSizes
 
 _DETECTED = 25.0
 """Least gain of chi^2 over an empty sky: 5 sigma."""
@@ -52,92 +51,6 @@ _START_SCALES = (0.05, 0.2, 0.5)
 
 _MOST_SHAPE = 2.3
 """Of either component: axis ratios down to 0.1 or less."""
-
-
-class FitFlag(IntFlag):
-    """What is wrong with a fit."""
-
-    NOT_CONVERGED = 1
-    NOT_DETECTED = 2
-    UNRESOLVED = 4
-    RESOLVED_OUT = 8
-    AT_BOUND = 16
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """What is fitted.
-
-    Attributes
-    ----------
-    index : float, optional
-        Of Sérsic; 0.5 is a Gaussian, 1 an exponential disc. Without, it is fitted.
-    elliptical : bool
-    most_steps : int
-    search_arcsec : float, optional
-        Farthest from the centre that the source may be; a quarter of the field without.
-    """
-
-    index: float | None = GAUSSIAN_INDEX
-    elliptical: bool = True
-    most_steps: int = 60
-    search_arcsec: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.index is not None and not LEAST_INDEX <= self.index <= MOST_INDEX:
-            raise ValueError(f"index is {self.index}; give {LEAST_INDEX:g} to {MOST_INDEX:g}")
-        if self.most_steps < 1:
-            raise ValueError(f"most_steps is {self.most_steps}; give 1 or more")
-        if self.search_arcsec is not None and not self.search_arcsec > 0:
-            raise ValueError(f"search_arcsec is {self.search_arcsec}; give a number above 0")
-
-
-@dataclass(frozen=True)
-class UvSizes:
-    """Sources as their visibilities have them.
-
-    Attributes
-    ----------
-    flux_jy, flux_err_jy : (...)
-    x_arcsec, y_arcsec : (...)
-        From the centre of the image.
-    r_half_arcsec, r_half_err_arcsec : (...)
-        Circularised half-light radius; NaN where the source is not detected or not resolved.
-    r_limit_arcsec : (...)
-        95 % upper limit of the radius of a source that is not resolved; NaN elsewhere.
-    axis_ratio, pa_deg, index : (...)
-        Position angles from north (up) through east (left).
-    chi2, gain_over_point, gain_over_nothing : (...)
-        Chi^2, and how much larger it is for a point and for nothing.
-    n_degrees, n_steps : (...)
-        Degrees of freedom, and steps taken.
-    flags : (...)
-        Sums of :class:`FitFlag`.
-    parameters, covariance : (..., 7), (..., 7, 7)
-        As in `surveys.interferometer.uv_model`; 0 for what was not fitted.
-    """
-
-    flux_jy: Array
-    flux_err_jy: Array
-    x_arcsec: Array
-    y_arcsec: Array
-    r_half_arcsec: Array
-    r_half_err_arcsec: Array
-    r_limit_arcsec: Array
-    axis_ratio: Array
-    pa_deg: Array
-    index: Array
-    chi2: Array
-    gain_over_point: Array
-    gain_over_nothing: Array
-    n_degrees: Array
-    n_steps: Array
-    flags: Array
-    parameters: Array
-    covariance: Array
-
-
-jax.tree_util.register_dataclass(UvSizes, [f.name for f in fields(UvSizes)], [])
 
 
 @dataclass(frozen=True)
@@ -327,7 +240,9 @@ def fit_visibilities(
         Sources that are fitted at once: 1 is best on a CPU, hundreds on a GPU.
     """
     settings = settings or FitSettings()
-    lead = visibilities.shape[:-1]
+    lead, n_cells = visibilities.shape[:-1], len(samples.weight)
+    if visibilities.shape[-1] != n_cells:
+        raise ValueError(f"{visibilities.shape[-1]} visibilities; the samples have {n_cells}")
     flat = visibilities.reshape(-1, visibilities.shape[-1])
     scale = jnp.broadcast_to(jnp.asarray(noise_scale, jnp.float32), lead).reshape(-1)
     chunk = {} if batch_size == 1 else {"batch_size": batch_size}

@@ -181,3 +181,5 @@ def test_impossible_settings_are_errors(wrong):
 def test_a_grid_must_hold_the_beam_around_every_pixel(array):
     with pytest.raises(ValueError, match="a grid of 128 is too small for 100 pixels"):
         make_clean_plan(array.synthesis, 100)
+    with pytest.raises(ValueError, match=r"images of \(32, 32\) pixels; the plan is for 64 x 64"):
+        clean(make_clean_plan(array.synthesis, N), jnp.zeros((32, 32)), 1.0)

@@ -103,3 +103,11 @@ def test_the_primary_beam():
     assert beam[50, 50] == 1
     assert beam[50, 75] == pytest.approx(0.5, abs=1e-6)
     np.testing.assert_allclose(beam, beam[::-1].T)
+
+
+@pytest.mark.parametrize("shape", [(N, N - 2), (300, 300), (N,)])
+def test_images_are_square_and_fit_the_grid(array, shape):
+    with pytest.raises(ValueError, match=r"images of .* pixels; give square ones of 128"):
+        observe_visibilities(jnp.zeros(shape), array.samples)
+    with pytest.raises(ValueError, match=r"images of .* pixels; give square ones of 128"):
+        convolve(jnp.zeros(shape), jnp.asarray(array.synthesis.transfer))

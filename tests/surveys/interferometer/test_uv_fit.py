@@ -19,8 +19,9 @@ from surveys.interferometer.profiles import (
     sersic_visibility,
     visibility_table,
 )
-from surveys.interferometer.uv_fit import FitFlag, FitSettings, UvSizes, fit_visibilities
+from surveys.interferometer.uv_fit import fit_visibilities
 from surveys.interferometer.uv_model import axis_ratio_and_pa, model_and_slopes
+from surveys.interferometer.uv_sizes import FitFlag, FitSettings, UvSizes
 
 N_DRAWS = 200
 
@@ -168,15 +169,14 @@ def test_a_point_gets_an_upper_limit(array, table):
 
 
 def test_limits_hold_95_of_100(array, table):
-    """Of a source too small to be resolved, at the radius that it has."""
-    truth_r = 0.03
+    """Of a source that noise lets be resolved now and then, the hardest case."""
+    truth_r = 0.045
     truth = [25 * array.synthesis.rms_jy, 0.1, 0.1, math.log(truth_r), 0, 0, math.log(0.5)]
     got = fitted(array, drawn(array, table, truth, seed=3))
-    unresolved = (np.asarray(got.flags) & FitFlag.UNRESOLVED) > 0
-    assert unresolved.mean() > 0.9
-    covered = np.asarray(got.r_limit_arcsec)[unresolved] >= truth_r
-    least = 0.95 - 4 * math.sqrt(0.95 * 0.05 / unresolved.sum()) - (~unresolved).mean()
-    assert covered.mean() > least
+    unresolved = (got.flags & FitFlag.UNRESOLVED) > 0
+    assert 0.7 < unresolved.mean() < 0.95
+    right = ~unresolved | (got.r_limit_arcsec >= truth_r)
+    assert right.mean() > 0.95 - 4 * math.sqrt(0.95 * 0.05 / N_DRAWS)
 
 
 def test_noise_and_nothing_are_no_source(array, table):
@@ -272,3 +272,8 @@ def test_least_squares_against_linear_algebra_and_at_a_bound():
 def test_impossible_settings_are_errors(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*; give"):
         FitSettings(**wrong)
+
+
+def test_visibilities_must_be_those_of_the_samples(array):
+    with pytest.raises(ValueError, match="7 visibilities; the samples have 1024"):
+        fit_visibilities(jnp.zeros(7, jnp.complex64), array.samples)
