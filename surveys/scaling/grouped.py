@@ -76,15 +76,17 @@ def grouped(
         labels.append(label)
     inside = np.flatnonzero(np.all([code >= 0 for code in codes], axis=0))
     sizes = [len(next(iter(label.values()))) for label in labels]
-    whole = np.ravel_multi_index([code[inside] for code in codes], sizes) if len(inside) else inside
+    whole = np.zeros(len(inside), np.int64)
+    for code, size in zip(codes, sizes, strict=True):
+        whole = whole * size + code[inside]
     order = np.argsort(whole, kind="stable")
-    keys, first = np.unique(whole[order], return_index=True)
-    rows = np.split(inside[order], first[1:]) if len(keys) else []
-    places = np.unravel_index(keys, sizes) if len(keys) else [keys] * len(names)
+    first = np.unique(whole[order], return_index=True)[1]
+    rows = np.split(inside[order], first[1:]) if len(first) else []
+    one_of_each = inside[order][first]
     table = Table()
-    for label, place in zip(labels, places, strict=True):
+    for label, code in zip(labels, codes, strict=True):
         for name, ends in label.items():
-            table[name] = ends[place]
+            table[name] = ends[code[one_of_each]]
     summary = [_summary(values, found, used, row) for row in rows]
     for name, kind in _SUMMARY.items():
         table[name] = np.array([s[name] for s in summary], kind)

@@ -234,7 +234,7 @@ def _log_interval(low: Floats, high: Floats, mean: Floats, variance: Floats) -> 
     for sign, end in zip((-1.0, 1.0), ends, strict=True):
         known = np.isfinite(end)
         z = np.where(known, end, 0.0)
-        density = np.where(known, sign * np.exp(-0.5 * z**2 - _LOG_ROOT - value), 0.0)
+        density = sign * np.exp(np.where(known, -0.5 * z**2 - _LOG_ROOT - value, -np.inf))
         by = np.stack([-1 / spread, -z / (2 * variance)])
         of_both = 1 / (2 * variance * spread)
         bend = np.array([[np.zeros_like(z), of_both], [of_both, 3 * z / (4 * variance**2)]])

@@ -119,7 +119,7 @@ class LinearFit:
         return np.clip((here - first) / np.maximum(last - first, 1e-300), 0.0, 1.0)
 
     def goodness(self) -> float:
-        """p value of a Kolmogorov-Smirnov test that `probabilities` are uniform.
+        """The p value of a Kolmogorov-Smirnov test that `probabilities` are uniform.
 
         The parameters come from the same galaxies, so it is too high, most of all for few of them:
         a low one says that the line, the normal scatter or the limits are wrong.

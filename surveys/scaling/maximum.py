@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +16,14 @@ from surveys.scaling.likelihood import (
     with_derivatives,
 )
 
-LEAST_LOG_SCATTER, MOST_LOG_SCATTER = float(np.log(1e-3)), float(np.log(20.0))
-"""Bounds of the scatter (ln); at the lower one it is 0 for all that the sample says."""
+LEAST_LOG_SCATTER, MOST_LOG_SCATTER = math.log(1e-3), math.log(5.0)
+"""Bounds of the scatter (ln); at the lower one it is 0 for all that the sample says, and the upper
+one is more than any sizes have."""
 
 _MOST_STEPS, _MOST_HALVINGS = 100, 20
+_FARTHEST = 3.0
+"""By how much a step may move what is expected of a galaxy; that of ln(scatter) is 1."""
+
 _ENOUGH = 1e-10
 """What a step may still gain and be the last, in the logarithm of the likelihood."""
 
@@ -49,6 +54,7 @@ def maximise(
     for _ in range(_MOST_STEPS):
         height, slope, curvature = with_derivatives(place, data, outliers)
         move = _newton_step(place, slope, curvature, free)
+        move /= max(1.0, float(np.abs(data.design @ move[:-1]).max() / _FARTHEST), abs(move[-1]))
         # What a parabola would gain.
         if 0.5 * slope @ move < _ENOUGH:
             return Maximum(place, height, True)
@@ -71,7 +77,7 @@ def start_of(data: LinearData) -> Floats:
     root = np.sqrt(data.weight)
     coefficients = np.linalg.lstsq(data.design * root[:, None], data.value * root, rcond=None)[0]
     scatter = np.std(data.value - data.design @ coefficients)
-    return np.append(coefficients, np.log(np.clip(scatter, 0.05, 5.0)))
+    return np.asarray([*coefficients, math.log(np.clip(scatter, 0.05, 5.0))])
 
 
 def _newton_step(

@@ -76,7 +76,7 @@ class SizeRelation:
     Attributes
     ----------
     names : tuple of str
-        Of its parameters: ``r0_kpc``, then ``beta`` and ``m`` as fitted, then ``scatter`` (of ln R).
+        Of its parameters: ``r0_kpc``, of ``beta`` and ``m`` what is fitted, ``scatter`` (of ln R).
     fit : LinearFit
         Its parameters are ln R0 and ln(scatter) in place of these two.
     l_star : float
@@ -140,9 +140,7 @@ class SizeRelation:
             (name, self.value(name), self.error(name), *self.interval(name), UNITS[name])
             for name in self.names
         ]
-        table = Table(
-            rows=rows, names=("parameter", "value", "error", "low", "high", "unit")
-        )
+        table = Table(rows=rows, names=("parameter", "value", "error", "low", "high", "unit"))
         table.meta |= {
             "l_star": self.l_star,
             "n_galaxies": self.n_galaxies,

@@ -115,7 +115,10 @@ def largest_kpc(luminosity: ArrayLike, least_brightness: ArrayLike) -> Floats:
     -------
     radius_kpc : (n,)
     """
-    bright, least = _numbers("luminosity", luminosity), _numbers("least_brightness", least_brightness)
+    bright, least = (
+        _numbers("luminosity", luminosity),
+        _numbers("least_brightness", least_brightness),
+    )
     for name, values in (("luminosity", bright), ("least_brightness", least)):
         _refuse(name, ~((values > 0) & np.isfinite(values)), values, "give numbers above 0")
     return np.sqrt(bright / (2 * math.pi * least))

@@ -91,9 +91,8 @@ def verdict(measured: Interval, published: Interval, most_sigma: float = 2.0) ->
         word = "holds" if n_sigma == 0 else "holds within errors"
     text = f"{word}: measured {measured}, published {published}"
     if n_sigma > 0:
-        outside = f"{n_sigma:.1f} standard errors" if math.isfinite(n_sigma) else "by"
-        reach = max(below, above)
-        text += f" (outside by {reach:.2g}" + (f", {outside})" if outside != "by" else ")")
+        sigmas = f", {n_sigma:.1f} standard errors" if math.isfinite(n_sigma) else ""
+        text += f" (outside by {max(below, above):.2g}{sigmas})"
     return Verdict(word, n_sigma, text)
 
 

@@ -42,7 +42,9 @@ def size_ratios(
     size, wavelength = np.asarray(size_kpc, np.float64), np.asarray(rest_um, np.float64)
     redshift = np.asarray(z, np.float64)
     if size.ndim != 2 or wavelength.shape != size.shape[1:] or redshift.shape != size.shape[:1]:
-        problem = f"has shape {size.shape} for {wavelength.size} bands and {redshift.size} redshifts"
+        problem = (
+            f"has shape {size.shape} for {wavelength.size} bands and {redshift.size} redshifts"
+        )
         raise SettingProblem("size_kpc", problem, "give (galaxy, band)")
     if not ((wavelength > 0) & np.isfinite(wavelength)).all() or not reference_um > 0:
         raise SettingProblem("rest_um", "has a wavelength not above 0", "give micrometres")
