@@ -60,6 +60,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("dm-host", "pipeline.cli.dm_host", "DM of the host of a burst, by its foreground."),
     CommandRow("dm-sample", "pipeline.cli.dm_sample", "Gas of halos and the IGM, by many bursts."),
     CommandRow("cl", "pipeline.cli.cl", "Angular power spectra of galaxies, lensing and the CMB."),
+    CommandRow(
+        "sizes", "pipeline.cli.sizes", "Sizes of galaxies as NIRCam and ALMA would see them."
+    ),
     CommandRow("train", "pipeline.cli.train", "Train the classifier of candidates."),
     CommandRow("classify", "pipeline.cli.classify", "Tell real candidates of a search from bogus."),
     CommandRow("calibrate", "pipeline.cli.calibrate", "Solve for the gains of antennas."),

@@ -20,6 +20,9 @@ from surveys.images.galaxies import GalaxyImages
 FARTHEST = 4.0
 """Neighbours further apart than this, as a ratio, say nothing of what lies between."""
 
+NEAR = 0.02
+"""Of a band with no plane inside, a plane so near to its pivot (in ln lambda) is the image."""
+
 _ON_THE_EDGE = 1e-6
 
 
@@ -70,7 +73,10 @@ def band_weights(
     half = band.width_um / (2 * band.pivot_um)
     low, high = middle + np.log1p(-half), middle + np.log1p(half)
     inside = (x >= low - _ON_THE_EDGE) & (x <= high + _ON_THE_EDGE)
+    nearest = int(np.argmin(np.abs(x - middle)))
     if not inside.any():
+        if abs(x[nearest] - middle) <= NEAR and not _between(x, middle):
+            return np.asarray(np.arange(len(x)) == nearest, np.float64)
         _check_between(rest_um, x, middle, band, (float(redshift), where))
     low, high = np.clip([low, high], x[0], x[-1])
     if high - low < _ON_THE_EDGE:
@@ -84,6 +90,12 @@ def band_weights(
         share /= share.sum()
     planes = np.array([np.interp(at, x, one) for one in np.eye(len(x))])
     return planes @ share
+
+
+def _between(x: NDArray[np.float64], middle: float) -> bool:
+    """Whether there are planes on both sides that are near to each other."""
+    i = int(np.searchsorted(x, middle))
+    return 0 < i < len(x) and bool(x[i] - x[i - 1] <= np.log(FARTHEST))
 
 
 def _check_between(

@@ -139,4 +139,5 @@ def _alma(settings: ObservationSettings, redshift: float) -> Instrument:
         Track(settings.dec_deg, settings.hours),
         Weighting(settings.weighting, settings.robust),
     )
-    return alma(setup, settings.n_pixels, settings.pixel_arcsec, settings.clean)
+    cleaning = None if settings.dirty else settings.clean
+    return alma(setup, settings.n_pixels, settings.pixel_arcsec, cleaning)

@@ -110,8 +110,9 @@ class ObservationSettings:
         Of its visibilities.
     robust : float
         Of Briggs' weights.
-    clean : CleanSettings, optional
-        Without, dirty images are measured.
+    dirty : bool
+        Whether ALMA's images are measured without CLEAN.
+    clean : CleanSettings
     """
 
     instrument: Literal["NIRCam", "ALMA", "Gaussian"]
@@ -134,7 +135,8 @@ class ObservationSettings:
     hours: float = 1.0
     weighting: Literal["natural", "uniform", "briggs"] = "natural"
     robust: float = 0.5
-    clean: CleanSettings | None = None
+    dirty: bool = False
+    clean: CleanSettings = field(default_factory=CleanSettings)
 
     def __post_init__(self) -> None:
         check_ranges(
@@ -182,7 +184,6 @@ class ObservationSettings:
             "psf": "NIRCam",
             "configuration": "ALMA",
             "resolution_arcsec": "ALMA",
-            "clean": "ALMA",
             "fwhm_arcsec": "Gaussian",
             "wavelength_um": "Gaussian",
         }

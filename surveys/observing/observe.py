@@ -112,10 +112,10 @@ def observe(  # noqa: PLR0913 - all but the first two by name
 
 @jax.jit
 def seen_and_brightness(
-    images: Array, pixel_ratio: Array, response: Response
+    images: Array, pixel_ratio: Array, response: Response, offset: Array | None = None
 ) -> tuple[Array, Brightness]:
     """Noise-free images (image, y, x) and what their S/N is counted from."""
-    noise_free = on_instrument(images, pixel_ratio, response)
+    noise_free = on_instrument(images, pixel_ratio, response, offset)
     return noise_free, jax.vmap(lambda image: brightness_of(image, response))(noise_free)
 
 
@@ -137,11 +137,12 @@ def with_noise(
         (...,).
     keys : Array
         (...,) of keys, one for each image.
-    flux_per_electron : float
-        Of a camera whose source's own photons are counted.
+    flux_per_electron : Array
+        (...,) of a camera whose source's own photons are counted.
     """
     drawn = jax.vmap(response.noise)(keys.reshape(-1))
     noise = drawn.reshape(*keys.shape, *drawn.shape[-2:])
-    photons = flux_per_electron * jnp.maximum(noise_free, 0.0)
+    per_electron = jnp.asarray(flux_per_electron)[..., None, None]
+    photons = per_electron * jnp.maximum(noise_free, 0.0)
     level = jnp.sqrt(sigma[..., None, None] ** 2 + photons)
     return response.finished(noise_free + level * noise, jnp.broadcast_to(sigma, keys.shape))

@@ -26,6 +26,8 @@ class Flag(IntFlag):
         The fit did not end at a best value inside its bounds.
     NOT_CORRECTED
         Outside of the table of corrections.
+    FAINT
+        No smoothed pixel of the segment is 4 times its noise: it may be noise.
     """
 
     NOT_DETECTED = 1
@@ -36,3 +38,4 @@ class Flag(IntFlag):
     UNRESOLVED = 32
     NOT_CONVERGED = 64
     NOT_CORRECTED = 128
+    FAINT = 256

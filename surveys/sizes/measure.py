@@ -28,6 +28,7 @@ from surveys.sizes.structure import Structure, structure_of
 _OFF_CENTRE = 0.5
 
 
+@jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Measured:
     """What was measured in stamps; NaN where there is nothing.
@@ -77,9 +78,9 @@ class Detection:
 
     def segments(self, images: Array, sigma: Array) -> Segments:
         """The sources of images (stamp, y, x) with noise (stamp,)."""
-        level = self.settings.threshold * self.noise_factor
-        above = _above(images, sigma * level, tuple(self.taps.tolist()))
-        return find_sources(np.asarray(images), np.asarray(above), self.settings)
+        noise = sigma * self.noise_factor
+        significance = _significance(images, noise, tuple(self.taps.tolist()))
+        return find_sources(np.asarray(images), np.asarray(significance), self.settings)
 
 
 def measure(
@@ -127,8 +128,8 @@ def detection_for(settings: DetectionSettings, fwhm_pixels: float) -> NDArray[np
 
 
 @partial(jax.jit, static_argnames=("taps",))
-def _above(images: Array, level: Array, taps: tuple[float, ...]) -> Array:
-    return smoothed(images, np.asarray(taps, np.float32)) > level[:, None, None]
+def _significance(images: Array, noise: Array, taps: tuple[float, ...]) -> Array:
+    return smoothed(images, np.asarray(taps, np.float32)) / noise[:, None, None]
 
 
 @partial(jax.jit, static_argnames=("estimators", "with_structure"))

@@ -20,8 +20,12 @@ from surveys.sizes.flags import Flag
 _FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 # Of the smoothing, in its standard deviations.
 _REACH = 3.0
-# A neighbour with a larger part of the source's light is flagged.
+# A neighbour with a larger part of the source's light, and so significant that it is no noise, is
+# flagged.
 _BRIGHT_NEIGHBOUR = 0.1
+_SIGNIFICANT = 5.0
+# Noise alone goes beyond that in one stamp of a hundred or fewer.
+_CERTAIN = 4.0
 
 
 @dataclass(frozen=True)
@@ -92,17 +96,15 @@ def smoothed(images: Array, taps: NDArray[np.float32]) -> Array:
     return images
 
 
-def find_sources(
-    images: NDArray, above: NDArray[np.bool_], settings: DetectionSettings
-) -> Segments:
+def find_sources(images: NDArray, significance: NDArray, settings: DetectionSettings) -> Segments:
     """The source of each image.
 
     Parameters
     ----------
     images : NDArray
         (image, y, x).
-    above : NDArray
-        (image, y, x), bool: pixels above the threshold.
+    significance : NDArray
+        (image, y, x): the smoothed images over their noise.
 
     Returns
     -------
@@ -112,7 +114,7 @@ def find_sources(
     n_images, n_y, n_x = images.shape
     in_plane = np.zeros((3, 3, 3), bool)
     in_plane[1] = True
-    labels, n_labels = ndimage.label(above, structure=in_plane)
+    labels, n_labels = ndimage.label(significance > settings.threshold, structure=in_plane)
     flat = np.flatnonzero(labels)
     label = labels.ravel()[flat]
     light = images.ravel()[flat]
@@ -145,9 +147,12 @@ def find_sources(
     at_edge = (y == 0) | (x == 0) | (y == n_y - 1) | (x == n_x - 1)
     touched = total(at_edge.astype(float)) > 0
     flags |= np.where((chosen > 0) & touched[chosen], int(Flag.EDGE), 0)
+    peak = np.zeros(n_labels + 1)
+    np.maximum.at(peak, label, significance.ravel()[flat])
+    flags |= np.where((chosen > 0) & (peak[chosen] < _CERTAIN), int(Flag.FAINT), 0)
     rival = np.zeros(n_images)
     rest = np.flatnonzero(kept)
-    rest = rest[rest != chosen[of_image[rest]]]
+    rest = rest[(rest != chosen[of_image[rest]]) & (peak[rest] > _SIGNIFICANT)]
     np.maximum.at(rival, of_image[rest], flux[rest])
     crowded = (chosen > 0) & (rival > _BRIGHT_NEIGHBOUR * flux[chosen])
     flags |= np.where(crowded, int(Flag.NEIGHBOUR), 0)

@@ -80,3 +80,11 @@ def test_a_band_on_the_edge_has_the_planes_inside():
 def test_impossible_bands(pivot, width):
     with pytest.raises(ValueError, match="_um: is"):
         Band("b", pivot, width)
+
+
+def test_a_plane_that_is_near_is_taken_where_there_is_no_other():
+    waves = np.array([0.3, 0.4, 158.0])
+    weights = band_weights(waves, 5.0, Band("CII", 157.74 * 6), "w")
+    np.testing.assert_array_equal(weights, [0, 0, 1])
+    with pytest.raises(InputError, match="between planes"):
+        band_weights(waves, 5.0, Band("CII", 150.0 * 6), "w")

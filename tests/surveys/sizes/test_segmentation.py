@@ -28,7 +28,7 @@ def test_as_photutils_has_them(n_pixels):
     images = rng.normal(size=(5, 60, 60)) + 4 * spot(60, 30, 29)
     smooth = np.stack([gaussian_filter(image, 1.0) for image in images])
     settings = DetectionSettings(n_pixels=n_pixels)
-    segments = find_sources(images, smooth > 0.45, settings)
+    segments = find_sources(images, 1.5 * smooth / 0.45, settings)
     for i in range(5):
         peer = detect_sources(smooth[i], 0.45, n_pixels, connectivity=8)
         # Segments of negative total are no sources here.
@@ -55,7 +55,7 @@ def test_no_smoothing():
 
 def flags_of(*images, **settings):
     images = np.stack(images)
-    found = find_sources(images, images > 0.2, DetectionSettings(**settings))
+    found = find_sources(images, 10 * images, DetectionSettings(threshold=2.0, **settings))
     return found, [Flag(int(f)) for f in found.flags]
 
 
@@ -89,9 +89,16 @@ def test_the_brightest_near_the_middle_is_the_source():
     assert far.source[0][30, 30]
 
 
+def test_faint_segments_are_said_to_be():
+    found = find_sources(
+        spot(41, 20, 20)[None], 3.5 * spot(41, 20, 20)[None], DetectionSettings(threshold=1.5)
+    )
+    assert found.flags[0] == Flag.FAINT
+
+
 def test_not_a_number_is_in_no_segment():
     image = spot(41, 20, 20)
-    image[20, 22] = np.nan
+    image[20, 23] = np.nan
     found, _ = flags_of(image)
-    assert not found.source[0][20, 22]
+    assert not found.source[0][20, 23]
     assert found.source[0][20, 20]

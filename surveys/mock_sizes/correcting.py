@@ -1,0 +1,190 @@
+"""Makes the table of corrections: simulated galaxies, measured as all others are.
+
+Galaxies are Sérsic profiles of log-uniform sizes from 0.3 FWHM of the PSF on, log-normal indices
+about 1.3, axis ratios from 0.3 to 1, and log-uniform S/N from 4 to 120 in the half-light circle.
+At each node of the table a plane is fitted to the logarithms of true over measured size of the
+galaxies around it, by least absolute deviations, so that the median is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from surveys.interferometer.clean import CleanSettings
+from surveys.interferometer.profiles import visibility_table
+from surveys.interferometer.setups import AlmaSetup
+from surveys.mock_sizes.noise_of_segments import segment_snr
+from surveys.observing.cameras import Stamps, nircam
+from surveys.observing.instrument import Instrument
+from surveys.observing.interferometers import alma
+from surveys.observing.noise_level import brightness_of
+from surveys.observing.observe import with_noise
+from surveys.observing.profiles import Profile, seen_profile
+from surveys.sizes.correction import Corrections, Family, Surface
+from surveys.sizes.estimators import ESTIMATORS
+from surveys.sizes.flags import Flag
+from surveys.sizes.measure import Detection, detection_for, measure
+from surveys.sizes.segmentation import DetectionSettings
+
+Real = NDArray[np.float64]
+
+N_PIXELS = 101
+SAMPLINGS = (1.5, 2.15, 3.3, 5.0)
+"""FWHM in pixels that a camera's PSF is sampled with."""
+
+RADIUS_FWHM = (0.3, 10.0)
+MOST_PIXELS = 18.0
+SNR = (4.0, 120.0)
+INDEX, INDEX_SPREAD, INDEX_ENDS = 1.3, 0.5, (0.4, 5.0)
+LEAST_AXIS_RATIO = 0.3
+
+_FILTER, _FWHM_ARCSEC = "F200W", 0.0667
+_ARRAY = AlmaSetup("C-5", 237.6)
+_AT_ONCE = 40
+_NODES_RADIUS = np.log(np.geomspace(0.25, 12.0, 16))
+_NODES_SNR = np.log(np.geomspace(2.0, 100.0, 11))
+_LEAST_GALAXIES = 25.0
+_N_REWEIGHTED = 8
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Galaxies that were measured.
+
+    Attributes
+    ----------
+    radius, axis_ratio, index, snr : NDArray
+        True: circularised radius in pixels, and the S/N in the half-light circle.
+    measured : dict of str to NDArray
+        Radii in pixels by estimator; NaN where there is none.
+    segment_snr : NDArray
+    fwhm_pixels : float
+    """
+
+    radius: Real
+    axis_ratio: Real
+    index: Real
+    snr: Real
+    measured: dict[str, Real]
+    segment_snr: Real
+    fwhm_pixels: float
+
+    def truth(self, estimator: str) -> Real:
+        """What an estimator is to find."""
+        return self.radius / (np.sqrt(self.axis_ratio) if estimator == "elliptical" else 1.0)
+
+
+def instruments() -> list[tuple[Family, Instrument]]:
+    """The instruments of the table."""
+    cameras = [nircam(_FILTER, Stamps(N_PIXELS, _FWHM_ARCSEC / fwhm)) for fwhm in SAMPLINGS]
+    array = alma(_ARRAY, N_PIXELS, cleaning=CleanSettings())
+    return [*(("camera", camera) for camera in cameras), ("array", array)]
+
+
+def simulate(
+    instrument: Instrument, n: int, seed: int, tell: Callable[[int, int], object] = lambda *_: None
+) -> Simulated:
+    """Draw galaxies, and measure them."""
+    rng = np.random.default_rng(seed)
+    fwhm = instrument.fwhm_pixels
+    most = min(RADIUS_FWHM[1] * fwhm, MOST_PIXELS)
+    radius = np.exp(rng.uniform(np.log(RADIUS_FWHM[0] * fwhm), np.log(most), n))
+    index = np.clip(INDEX * np.exp(INDEX_SPREAD * rng.normal(size=n)), *INDEX_ENDS)
+    axis_ratio = rng.uniform(LEAST_AXIS_RATIO, 1, n)
+    angle, centre = rng.uniform(0, np.pi, n), rng.uniform(-0.5, 0.5, (n, 2))
+    snr = np.exp(rng.uniform(*np.log(SNR), n))
+    table, response = jnp.asarray(visibility_table()), instrument.response
+
+    @jax.jit
+    def seen(profile: Profile) -> tuple[jax.Array, jax.Array]:
+        def one(profile: Profile) -> tuple[jax.Array, jax.Array]:
+            image = seen_profile(profile, response, table)
+            return image, brightness_of(image, response).aperture
+
+        return jax.lax.map(one, profile)
+
+    settings = DetectionSettings()
+    taps = detection_for(settings, fwhm)
+    factor = float(response.noise_factor(jnp.asarray(np.outer(taps, taps))))
+    detection = Detection(settings, taps, factor)
+    keys = jax.random.split(jax.random.key(seed), n)
+    measured: dict[str, list[Real]] = {name: [] for name in ESTIMATORS}
+    of_segment = []
+    for start in range(0, n, _AT_ONCE):
+        at = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)
+        keep = min(_AT_ONCE, n - start)
+        parts = (radius, axis_ratio, angle, index, centre)
+        images, aperture = seen(Profile(*(jnp.asarray(p[at], jnp.float32) for p in parts)))
+        sigma = aperture / jnp.asarray(snr[at], jnp.float32)
+        noisy = with_noise(images, sigma, keys[at], response)
+        found = measure(noisy, detection.segments(noisy, sigma))
+        usable = (found.flags & int(Flag.NOT_DETECTED)) == 0
+        for name, values in found.radius.items():
+            measured[name].append(np.where(usable, values, np.nan)[:keep])
+        of_segment.append(segment_snr(found, np.asarray(sigma), instrument)[:keep])
+        tell(start + keep, n)
+    joined = {name: np.concatenate(values) for name, values in measured.items()}
+    return Simulated(radius, axis_ratio, index, snr, joined, np.concatenate(of_segment), fwhm)
+
+
+def corrections_from(
+    samples: list[tuple[Family, Simulated]], about: dict[str, object]
+) -> Corrections:
+    """Fit the table to simulated galaxies."""
+    surfaces = {}
+    for family in dict.fromkeys(family for family, _ in samples):
+        of_family = sorted((s for f, s in samples if f == family), key=lambda s: s.fwhm_pixels)
+        for estimator in ESTIMATORS:
+            fitted = [_fitted(sample, estimator) for sample in of_family]
+            surfaces[family, estimator] = Surface(
+                np.log([s.fwhm_pixels for s in of_family]),
+                _NODES_RADIUS,
+                _NODES_SNR,
+                np.array([f[0] for f in fitted]),
+                np.array([f[1] for f in fitted]),
+            )
+    return Corrections(surfaces, about)
+
+
+def _fitted(sample: Simulated, estimator: str) -> tuple[Real, Real]:
+    """Correction and scatter at each node, (radius, snr)."""
+    found = sample.measured[estimator]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = np.log(found / sample.fwhm_pixels)
+        y = np.log(sample.segment_snr)
+        value = np.log(sample.truth(estimator) / found)
+    good = np.isfinite(x) & np.isfinite(y) & np.isfinite(value)
+    x, y, value = x[good], y[good], value[good]
+    shape = len(_NODES_RADIUS), len(_NODES_SNR)
+    correction, scatter = np.full(shape, np.nan), np.full(shape, np.nan)
+    widths = np.diff(_NODES_RADIUS)[0], np.diff(_NODES_SNR)[0]
+    for i, j in np.ndindex(*shape):
+        u, v = (x - _NODES_RADIUS[i]) / widths[0], (y - _NODES_SNR[j]) / widths[1]
+        near = np.maximum(1 - np.abs(u) / 1.5, 0) * np.maximum(1 - np.abs(v) / 1.5, 0)
+        if near.sum() < _LEAST_GALAXIES:
+            continue
+        at = near > 0
+        correction[i, j], scatter[i, j] = _middle_plane(u[at], v[at], value[at], near[at])
+    return correction, scatter
+
+
+def _middle_plane(u: Real, v: Real, value: Real, weight: Real) -> tuple[float, float]:
+    """Height at the node of the plane of least absolute deviations, and the scatter about it."""
+    design = np.column_stack([np.ones_like(u), u, v])
+    scale = weight
+    # A little of a flat plane, where galaxies are on one side only.
+    ridge = np.diag([0.0, 1.0, 1.0]) * 0.02 * weight.sum()
+    for _ in range(_N_REWEIGHTED):
+        normal = (design * scale[:, None]).T @ design + ridge * scale.sum() / weight.sum()
+        plane = np.linalg.solve(normal, (design * scale[:, None]).T @ value)
+        left = np.abs(value - design @ plane)
+        scale = weight / np.maximum(left, 0.02)
+    order = np.argsort(left)
+    share = np.cumsum(weight[order]) / weight.sum()
+    return float(plane[0]), float(left[order][np.searchsorted(share, 0.6827)])
