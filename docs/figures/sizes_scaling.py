@@ -118,7 +118,7 @@ def main() -> None:
             sys.stdout.write(row + "\n")
     figure = new_figure(11.0, 4.3)
     grid = figure.add_gridspec(
-        1, 4, width_ratios=[1.5, 0.3, 1, 1], left=0.055, right=0.985, top=0.92, bottom=0.125,
+        1, 4, width_ratios=[1.5, 0.38, 1, 1], left=0.055, right=0.985, top=0.92, bottom=0.125,
         wspace=0.09,
     )  # fmt: skip
     _draw_sample(figure.add_subplot(grid[0]))

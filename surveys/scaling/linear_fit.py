@@ -105,7 +105,7 @@ class LinearFit:
 
     def bootstrap(self, n: int, seed: int) -> Floats:
         """Parameters (n, p + 1) of samples drawn from this one with replacement."""
-        rng = np.random.default_rng(seed)
+        rng = _random(seed)
         n_galaxies = len(self.data.value)
         draws = rng.multinomial(n_galaxies, np.full(n_galaxies, 1 / n_galaxies), size=n)
         samples = (self.data.weighted(draw * self.data.weight) for draw in draws)
@@ -122,7 +122,7 @@ class LinearFit:
         mean = expected(self.parameters, data)
         spread = np.sqrt(total_variance(self.parameters, data))
         below = self._distribution(mean, spread)
-        share = np.random.default_rng(seed).uniform(size=len(data.value))
+        share = _random(seed).uniform(size=len(data.value))
         first, last, here = below(data.lower), below(data.upper), below(data.value)
         here = np.where(data.limit < 0, first + share * (here - first), here)
         here = np.where(data.limit > 0, here + share * (last - here), here)
@@ -182,6 +182,11 @@ def fit_linear(
     empty = np.full((len(start), len(start)), np.nan)
     fit = LinearFit(found.parameters, empty, found.log_likelihood, data, outliers, free)
     return replace(fit, covariance=_covariance(fit))
+
+
+def _random(seed: int) -> np.random.Generator:
+    """A stream of its own: galaxies may have been simulated with the same seed."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
 
 
 def _check(data: LinearData, n_parameters: int) -> None:

@@ -112,9 +112,9 @@ def test_goodness_tells_a_sample_that_is_cut_from_one_that_is_not():
 def test_goodness_of_samples_with_limits_and_outliers():
     pvalues = []
     for seed in range(12):
-        data = line(n=400, seed=seed, least=0.0)
+        data = line(n=400, seed=seed)
         value, n = data.value.copy(), len(data.value)
-        value[np.random.default_rng(seed).uniform(size=n) < 0.1] += 0.7
+        value[:20] += np.random.default_rng(seed).normal(size=20)
         small = value < 0.4
         limited = vars(data) | {"value": np.where(small, 0.4, value), "limit": -1 * small}
         fit = fit_linear(LinearData(**limited), outliers=Outliers(0.05, 1.0))
