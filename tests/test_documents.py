@@ -19,6 +19,7 @@ from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.ensembles.settings import Priors, Sampling
+from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.spectra.settings import SpectraSettings
 
@@ -88,6 +89,18 @@ def test_families_of_scenes_are_all_described(repository):
     page = (repository / "docs" / "classifier.md").read_text(encoding="utf-8")
     names = [k for k, _ in rows_of(page, "## What it learned from")]
     assert {f.name for f in TRAINING + HELD_OUT} <= set(names)
+
+
+def test_settings_of_relations_of_sizes(repository):
+    page = (repository / "docs" / "sizes_scaling.md").read_text(encoding="utf-8")
+    documented = {k.strip("`"): v for k, v in rows_of(page, "### Outliers") if k.startswith("`")}
+    known = asdict(RelationSettings())
+    assert documented.pop("l_star") == "`10**29.03`"
+    assert known.pop("l_star") == 10**29.03
+    assert set(documented) == set(known)
+    for name, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text.strip('`')}")["x"]
+        assert value == known[name], name
 
 
 def test_settings_of_a_sightline(repository):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from astropy.stats import binom_conf_interval
 from astropy.table import Table
+from numpy.ma import MaskedArray
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 
@@ -37,7 +38,8 @@ def grouped(
         The column that medians are of.
     by : list of str, or mapping of str to edges
         Columns that groups are of. With edges (rising) a column is taken in bins, each with its
-        lower edge, the last with both; rows outside are left out. A row whose column is NaN is too.
+        lower edge, the last with both; rows outside are left out, and so is one whose column is
+        NaN or masked.
     keep : (n,) bool, optional
         Rows with a value that can be trusted; see :func:`unflagged`.
     detected : (n,) bool, optional
@@ -64,7 +66,7 @@ def grouped(
     edges = dict(by) if isinstance(by, Mapping) else dict.fromkeys(names)
     if not names:
         raise SettingProblem("by", "is empty", "name a column")
-    values = np.asarray(_column(columns, value, None), np.float64)
+    values = _numbers(value, _column(columns, value, None))
     n = len(values)
     finite = np.isfinite(values)
     found = finite if detected is None else _mask("detected", detected, n)
@@ -153,37 +155,47 @@ def _summary(
 
 
 def _codes(
-    name: str, column: NDArray[Any], edges: ArrayLike | None
+    name: str, column: MaskedArray, edges: ArrayLike | None
 ) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """Number of the group of each row, -1 of those in none, and what the groups are called."""
     if edges is None:
-        known = column == column  # NaN is not
-        labels, codes = np.unique(column[known], return_inverse=True)
+        plain = np.asarray(column.data)
+        known = ~np.ma.getmaskarray(column) & (plain == plain)  # NaN is not
+        labels, codes = np.unique(plain[known], return_inverse=True)
         whole = np.full(len(column), -1)
         whole[known] = codes
         return whole, {name: labels}
-    ends = np.asarray(edges, np.float64)
+    try:
+        ends = np.asarray(edges, np.float64)
+    except ValueError:
+        raise SettingProblem(f"by.{name}", "has edges of text", "give numbers") from None
     if ends.ndim != 1 or len(ends) < 2 or not (np.diff(ends) > 0).all():
         raise SettingProblem(f"by.{name}", "has edges that do not rise", "give two or more, sorted")
-    numbers = np.asarray(column, np.float64)
+    numbers = _numbers(name, column)
     codes = np.searchsorted(ends, numbers, side="right") - 1
     codes[numbers == ends[-1]] = len(ends) - 2
     codes[~((numbers >= ends[0]) & (numbers <= ends[-1]))] = -1
     return codes, {f"{name}_low": ends[:-1], f"{name}_high": ends[1:]}
 
 
-def _column(columns: Columns, name: str, n: int | None) -> NDArray[Any]:
+def _column(columns: Columns, name: str, n: int | None) -> MaskedArray:
     known = list(columns.keys())
     if name not in known:
         raise SettingProblem(name, "is no column", f"there are {', '.join(map(str, known))}")
-    given = columns[name]
-    if isinstance(given, np.ma.MaskedArray) and np.issubdtype(given.dtype, np.floating):
-        given = given.filled(np.nan)
-    column = np.asarray(given)
+    column = np.ma.asarray(columns[name])
     if column.ndim != 1 or (n is not None and len(column) != n):
         problem = f"has shape {column.shape}" + (f", the values {(n,)}" if n is not None else "")
         raise SettingProblem(name, problem, "give one value for each row")
+    if column.dtype.kind not in "biufSU":
+        problem = f"holds {column.dtype.name}"
+        raise SettingProblem(name, problem, "give numbers or text, without empty ones")
     return column
+
+
+def _numbers(name: str, column: MaskedArray) -> NDArray[np.float64]:
+    if column.dtype.kind in "SU":
+        raise SettingProblem(name, "holds text", "give numbers")
+    return np.asarray(np.ma.filled(column.astype(np.float64), np.nan))
 
 
 def _mask(name: str, mask: ArrayLike, n: int) -> NDArray[np.bool_]:

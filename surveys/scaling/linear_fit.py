@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
+from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import chi2, kstest
 
@@ -27,7 +27,7 @@ from surveys.scaling.maximum import (
     start_of,
 )
 
-_PROFILE_REACH, _PROFILE_POINTS = 5.0, 41
+_PROFILE_REACH = 5.0
 
 
 @dataclass(frozen=True)
@@ -72,30 +72,40 @@ class LinearFit:
     def profile_interval(self, i: int, level: float = 0.6827) -> tuple[float, float]:
         """Interval of a parameter in which the likelihood, others at their best, is high enough.
 
-        An end beyond five standard errors is NaN.
+        An end that is five times as far as the standard error says, or farther, is NaN. It means
+        nothing with weights that are not all the same.
         """
         if not 0 < level < 1:
             raise ValueError(f"level is {level}, not between 0 and 1")
-        best, error = self.parameters[i], self.errors[i]
+        error = self.errors[i]
         if not np.isfinite(error):
             return np.nan, np.nan
+        wanted = float(np.sqrt(chi2.ppf(level, 1)))
+        return self._profile_end(i, -error, wanted), self._profile_end(i, error, wanted)
+
+    def _profile_end(self, i: int, step: float, wanted: float) -> float:
+        """Where 2 ln(likelihood) has dropped by `wanted` squared, on the side of a step."""
         free = self.free.copy()
         free[i] = False
-        places = best + error * np.linspace(-_PROFILE_REACH, _PROFILE_REACH, _PROFILE_POINTS)
         # The others move along with it as their correlation says.
-        along = np.where(free, np.nan_to_num(self.covariance[:, i]) / error**2, 0.0)
+        along = np.where(free, np.nan_to_num(self.covariance[:, i]) / self.covariance[i, i], 0.0)
         along[i] = 1.0
-        starts = self.parameters + (places - best)[:, None] * along
-        heights = [maximise(self.data, s, free, self.outliers).log_likelihood for s in starts]
-        drop = 2 * (self.log_likelihood - np.asarray(heights))
-        # The signed root is nearly a straight line, which is easy to invert.
-        root = np.sign(places - best) * np.sqrt(np.maximum(drop, 0.0))
-        wanted = np.sqrt(chi2.ppf(level, 1))
-        return _crossing(root, places, -wanted), _crossing(root, places, wanted)
+
+        def beyond(steps: float) -> float:
+            start = self.parameters + steps * step * along
+            height = maximise(self.data, start, free, self.outliers).log_likelihood
+            # Its root is nearly a straight line, which is quick to follow.
+            return float(np.sqrt(max(2 * (self.log_likelihood - height), 0.0))) - wanted
+
+        for farthest in (1.2 * wanted, _PROFILE_REACH * wanted):
+            if beyond(farthest) > 0:
+                steps = brentq(beyond, 0.0, farthest, xtol=1e-3)
+                return float(self.parameters[i] + steps * step)
+        return float("nan")
 
     def bootstrap(self, n: int, seed: int) -> Floats:
         """Parameters (n, p + 1) of samples drawn from this one with replacement."""
-        rng = np.random.default_rng(seed)
+        rng = _random(seed)
         n_galaxies = len(self.data.value)
         draws = rng.multinomial(n_galaxies, np.full(n_galaxies, 1 / n_galaxies), size=n)
         samples = (self.data.weighted(draw * self.data.weight) for draw in draws)
@@ -112,7 +122,7 @@ class LinearFit:
         mean = expected(self.parameters, data)
         spread = np.sqrt(total_variance(self.parameters, data))
         below = self._distribution(mean, spread)
-        share = np.random.default_rng(seed).uniform(size=len(data.value))
+        share = _random(seed).uniform(size=len(data.value))
         first, last, here = below(data.lower), below(data.upper), below(data.value)
         here = np.where(data.limit < 0, first + share * (here - first), here)
         here = np.where(data.limit > 0, here + share * (last - here), here)
@@ -174,6 +184,11 @@ def fit_linear(
     return replace(fit, covariance=_covariance(fit))
 
 
+def _random(seed: int) -> np.random.Generator:
+    """A stream of its own: galaxies may have been simulated with the same seed."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+
+
 def _check(data: LinearData, n_parameters: int) -> None:
     measured = data.design[data.limit == 0]
     if len(measured) <= n_parameters:
@@ -205,11 +220,3 @@ def _covariance(fit: LinearFit) -> Floats:
         inverse = inverse @ (slopes.T @ slopes) @ inverse
     covariance[both] = inverse
     return covariance
-
-
-def _crossing(root: Floats, places: Floats, wanted: float) -> float:
-    """Where the root has a value; nan where it does not reach it."""
-    root, first = np.unique(np.maximum.accumulate(root), return_index=True)
-    if not root[0] <= wanted <= root[-1]:
-        return float("nan")
-    return float(PchipInterpolator(root, places[first])(wanted))

@@ -126,7 +126,8 @@ def largest_kpc(luminosity: ArrayLike, least_brightness: ArrayLike) -> Floats:
 
 def _numbers(name: str, values: ArrayLike) -> Floats:
     try:
-        return np.asarray(values, np.float64)
+        # A masked value is none, and is refused as one.
+        return np.asarray(np.ma.filled(np.ma.asarray(values, np.float64), np.nan))
     except (TypeError, ValueError) as error:
         raise SettingProblem(name, "holds something else than numbers", "give numbers") from error
 

@@ -89,21 +89,28 @@ def test_rows_without_a_group_and_no_rows():
         {"ratio": Column([], dtype=float), "z": Column([], dtype=float)}, "ratio", ["z"]
     )
     assert len(empty) == 0
+    masked = MaskedColumn([1, 2, 2], mask=[False, False, True])
+    table = grouped({"ratio": [1.0, 2.0, 3.0], "snr": masked}, "ratio", ["snr"])
+    assert list(table["n"]) == [1, 1]
 
 
 @pytest.mark.parametrize(
     ("by", "more", "words"),
     [
         ([], {}, "by: is empty"),
-        (["redshift"], {}, "redshift: is no column; there are ratio, z, short"),
+        (["redshift"], {}, "redshift: is no column; there are ratio, z, short, band, name"),
         (["short"], {}, r"short: has shape \(2,\), the values \(3,\)"),
         ({"z": [6.0, 5.0]}, {}, "by.z: has edges that do not rise"),
         ({"z": [6.0]}, {}, "by.z: has edges that do not rise"),
+        ({"z": ["a", "b"]}, {}, "by.z: has edges of text"),
+        ({"band": [1.0, 2.0]}, {}, "band: holds text; give numbers"),
+        (["name"], {}, "name: holds object"),
         (["z"], {"keep": [1, 1, 0]}, r"keep: is int64 of shape \(3,\); give 3 of true and false"),
         (["z"], {"detected": [True]}, r"detected: is bool of shape \(1,\)"),
     ],
 )
 def test_columns_that_cannot_be(by, more, words):
     columns = {"ratio": [1.0, 2.0, 3.0], "z": [5.0, 5.0, 6.0], "short": [1.0, 2.0]}
+    columns |= {"band": ["a", "b", "c"], "name": [None, "x", "y"]}
     with pytest.raises(SettingProblem, match=words):
         grouped(columns, "ratio", by, **more)

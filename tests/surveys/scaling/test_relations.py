@@ -226,6 +226,10 @@ def test_robust_against_outliers(galaxies):
         ({"size_kpc": [[1.0, 2.0]]}, "size_kpc: has 2 axes"),
         ({"size_kpc": [1.0, 0.0, -1.0]}, "size_kpc: is 0 in galaxy 2, and 1 more; give sizes"),
         ({"size_kpc": [1.0, np.nan, 1.0]}, "size_kpc: is nan in galaxy 2; give sizes above 0"),
+        (
+            {"size_kpc": np.ma.array([1.0, 2.0, 1.0], mask=[0, 1, 0])},
+            "size_kpc: is nan in galaxy 2",
+        ),
         ({"size_kpc": ["a", "b", "c"]}, "size_kpc: holds something else than numbers"),
         ({"luminosity": [1.0, 2.0]}, r"luminosity: has shape \(2,\), size_kpc \(3,\)"),
         ({"luminosity": [1.0, np.inf, 1.0]}, "luminosity: is inf in galaxy 2"),
