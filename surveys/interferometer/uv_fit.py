@@ -15,17 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from surveys.interferometer.imaging import UvSamples, dirty_image
-from surveys.interferometer.least_squares import Bounds, Fitted, Spectrum, least_squares
-from surveys.interferometer.profiles import (
-    GAUSSIAN_INDEX,
-    LEAST_INDEX,
-    MOST_INDEX,
-    at_frequency,
-    profile_row,
-    visibility_table,
-)
-from surveys.interferometer.uv_model import (
+from surveys.fitting.elliptical import (
     FLUX,
     LN_N,
     LN_R,
@@ -34,6 +24,16 @@ from surveys.interferometer.uv_model import (
     axis_ratio_and_pa,
     model_and_slopes,
 )
+from surveys.fitting.least_squares import Bounds, Fitted, Spectrum, least_squares
+from surveys.fitting.profiles import (
+    GAUSSIAN_INDEX,
+    LEAST_INDEX,
+    MOST_INDEX,
+    at_frequency,
+    profile_row,
+    visibility_table,
+)
+from surveys.interferometer.imaging import UvSamples, dirty_image
 
 _DETECTED = 25.0
 """Least gain of chi^2 over an empty sky: 5 sigma."""
@@ -114,7 +114,7 @@ class UvSizes:
     flags : (...)
         Sums of :class:`FitFlag`.
     parameters, covariance : (..., 7), (..., 7, 7)
-        As in `surveys.interferometer.uv_model`; 0 for what was not fitted.
+        As in `surveys.fitting.elliptical`; 0 for what was not fitted.
     """
 
     flux_jy: Array

@@ -13,7 +13,7 @@ import math
 import jax.numpy as jnp
 from jax import Array
 
-from surveys.interferometer.profiles import at_frequency, profile_row
+from surveys.fitting.profiles import at_frequency, profile_row
 
 FLUX, X, Y, LN_R, G1, G2, LN_N = range(7)
 
@@ -44,7 +44,7 @@ def model_and_slopes(
     cycles : (cell,) and (cell,)
         Spatial frequencies along x and y, cycles per arcsecond.
     table : (index, frequency)
-        Of `surveys.interferometer.profiles.visibility_table`.
+        Of `surveys.fitting.profiles.visibility_table`.
 
     Returns
     -------
