@@ -1,9 +1,10 @@
 """Visibilities of an elliptical source, and how they change with its parameters.
 
-The parameters are flux, position along x and y, ``ln r`` (for visibilities in Jy and arcsec from
-the phase centre, for images in pixels from the middle of the stamp), two components of the shape and ``ln n``. With ``G = [[g1, g2], [g2, -g1]]`` the
-visibility is that of a round source at ``s^2 = r^2 f exp(G) f``: r is the circularised half-light
-radius, the axis ratio is ``exp(-|g|)``, and a round source is no singular point.
+The parameters are flux, position along x and y, ``ln r``, two components of the shape and ``ln n``.
+Those of visibilities are in Jy and arcsec from the phase centre, those of images in pixels from the
+middle of the stamp. With ``G = [[g1, g2], [g2, -g1]]`` the visibility is that of a round source at
+``s^2 = r^2 f exp(G) f``: r is the circularised half-light radius, the axis ratio is ``exp(-|g|)``,
+and a round source is no singular point.
 """
 
 from __future__ import annotations

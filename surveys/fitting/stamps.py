@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import ArrayLike, NDArray
 
-from surveys.fitting.elliptical import FLUX, X, Y, Amplitudes, amplitudes
+from surveys.fitting.elliptical import FLUX, Amplitudes, X, Y, amplitudes
 
 _LEAST_TRANSFER = 3e-4
 """Of the largest, below which frequencies are left out."""

@@ -278,7 +278,9 @@ def _fit_one(
     centre = jnp.zeros(_N).at[LN_R].set(start[LN_R]).at[LN_N].set(math.log(settings.index_median))
     data = replace(data, prior=centre, prior_root=jnp.where(free, root, 0.0))
     bounds = _bounds(start, free, plan.n_pixels)
-    fit = least_squares(data.residuals, start, bounds, jnp.int32(settings.most_steps))
+    # Without a start there is nothing to do.
+    most_steps = jnp.where(jnp.isfinite(start).all(), settings.most_steps, 0)
+    fit = least_squares(data.residuals, start, bounds, most_steps)
     covariance, gain = _covariance(data, fit, free), _gain_over_point(data, fit)
     p = fit.parameters
     at_bound = (((p <= bounds.least) | (p >= bounds.most)) & (bounds.reach > 0)).any()
