@@ -28,7 +28,8 @@ from surveys.psf.nircam import nircam_psf
 from surveys.sizes.measure import Detection, detection_for
 from surveys.sizes.neighbours import bright_neighbours
 from surveys.sizes.segmentation import DetectionSettings
-from surveys.sizes.sersic_fit import SersicSizes, fit_sersic
+from surveys.sizes.sersic_fit import fit_sersic
+from surveys.sizes.sersic_sizes import SersicSizes
 
 GALAXIES = ((5.0, 1.0), (10.0, 1.0), (10.0, 2.5), (5.0, 4.0))
 """Semi-major axis in pixels, and index."""

@@ -7,7 +7,7 @@ priors of `SersicSettings`; the errors are those of the curvature there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -15,14 +15,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from surveys.errors import check_ranges
-from surveys.fitting.elliptical import FLUX, G1, G2, LN_N, LN_R, X, Y
+from surveys.fitting.elliptical import FLUX, G1, G2, LN_N, LN_R
 from surveys.fitting.least_squares import Bounds, Fitted, Spectrum, least_squares
 from surveys.fitting.profiles import LEAST_INDEX, MOST_INDEX, visibility_table
 from surveys.fitting.stamps import StampPlan, image_and_slopes, unit_image
 from surveys.sizes.flags import Flag
+from surveys.sizes.sersic_sizes import BACKGROUND, N_PARAMETERS, SersicSizes, shapes_of
 from surveys.sizes.source import source_of
-
-_BACKGROUND, _N = 7, 8
 
 _RESOLVED = 14.16
 """Least gain of chi^2 over a point: 3 sigma for the three parameters of a size and a shape."""
@@ -79,60 +78,6 @@ class SersicSettings:
         )
 
 
-@dataclass(frozen=True)
-class SersicSizes:
-    """Sérsic profiles of sources; NaN where there is none.
-
-    Attributes
-    ----------
-    flux, flux_err : (stamp,)
-        Of the whole profile, in the unit of the images.
-    centre, centre_err : (stamp, 2)
-        y and x in pixels.
-    radius, radius_err : (stamp,)
-        Circularised half-light radius in pixels.
-    semi_major, semi_major_err : (stamp,)
-        Of the ellipse with half of the light, in pixels.
-    axis_ratio, axis_ratio_err : (stamp,)
-    angle, angle_err : (stamp,)
-        Of the major axis, radians from x to y.
-    index, index_err : (stamp,)
-    background, background_err : (stamp,)
-        A pixel; 0 if it was not fitted.
-    chi2, n_degrees : (stamp,)
-    gain_over_point : (stamp,)
-        How much larger chi^2 is for a point in the same place.
-    n_steps : (stamp,)
-    flags : (stamp,)
-        Sums of `Flag`.
-    """
-
-    flux: Array
-    flux_err: Array
-    centre: Array
-    centre_err: Array
-    radius: Array
-    radius_err: Array
-    semi_major: Array
-    semi_major_err: Array
-    axis_ratio: Array
-    axis_ratio_err: Array
-    angle: Array
-    angle_err: Array
-    index: Array
-    index_err: Array
-    background: Array
-    background_err: Array
-    chi2: Array
-    n_degrees: Array
-    gain_over_point: Array
-    n_steps: Array
-    flags: Array
-
-
-jax.tree_util.register_dataclass(SersicSizes, [f.name for f in fields(SersicSizes)], [])
-
-
 @partial(jax.jit, static_argnames=("settings", "batch_size"))
 def fit_sersic(  # noqa: PLR0913 - all but the first four by name
     images: Array,
@@ -165,8 +110,11 @@ def fit_sersic(  # noqa: PLR0913 - all but the first four by name
     noise = sigma if sigma.ndim == images.ndim else sigma[:, None, None]
     noise = jnp.broadcast_to(noise, images.shape)
     chunk = {} if batch_size == 1 else {"batch_size": batch_size}
-    stamps = (images, noise, segments, others)
-    return jax.lax.map(lambda s: _fit_one(*s, plan, settings), stamps, **chunk)
+
+    def one(stamp: tuple[Array, Array, Array, Array]) -> SersicSizes:
+        return _fit_one(stamp[0], stamp[1], stamp[2], stamp[3], plan, settings)
+
+    return jax.lax.map(one, (images, noise, segments, others), **chunk)
 
 
 @dataclass(frozen=True)
@@ -183,21 +131,21 @@ class _Data:
     def residuals(self, parameters: Array) -> tuple[Array, Array]:
         model, slopes = self.model(parameters)
         left = jnp.append((self.image - model * self.root).reshape(-1), self.off_prior(parameters))
-        rows = (slopes * self.root).reshape(_N, -1)
+        rows = (slopes * self.root).reshape(N_PARAMETERS, -1)
         return left, jnp.concatenate([rows, jnp.diag(self.prior_root)], axis=1)
 
     def model(self, parameters: Array) -> tuple[Array, Array]:
-        model, slopes = image_and_slopes(parameters[:_BACKGROUND], self.plan, self.table)
+        model, slopes = image_and_slopes(parameters[:BACKGROUND], self.plan, self.table)
         constant = jnp.ones((1, *model.shape), model.dtype)
-        return model + parameters[_BACKGROUND], jnp.concatenate([slopes, constant])
+        return model + parameters[BACKGROUND], jnp.concatenate([slopes, constant])
 
     def off_prior(self, parameters: Array) -> Array:
         return (self.prior - parameters) * self.prior_root
 
     def with_best_flux(self, parameters: Array) -> tuple[Array, Array]:
         """Flux of the shape of parameters that explains most, and residuals (y, x)."""
-        shape = unit_image(parameters[:_BACKGROUND], self.plan, self.table) * self.root
-        target = self.image - parameters[_BACKGROUND] * self.root
+        shape = unit_image(parameters[:BACKGROUND], self.plan, self.table) * self.root
+        target = self.image - parameters[BACKGROUND] * self.root
         flux = jnp.vdot(shape, target) / jnp.maximum(jnp.vdot(shape, shape), 1e-30)
         return flux, target - flux * shape
 
@@ -232,6 +180,15 @@ def _start(data: _Data, segment: Array, settings: SersicSettings) -> Array:
     return starts[best].at[FLUX].set(fluxes[best])
 
 
+def _with_priors(data: _Data, start: Array, free: Array, settings: SersicSettings) -> _Data:
+    nothing = jnp.zeros(N_PARAMETERS)
+    middle = nothing.at[LN_R].set(start[LN_R]).at[LN_N].set(math.log(settings.index_median))
+    root = nothing.at[LN_R].set(1 / settings.radius_scatter)
+    root = root.at[jnp.array([G1, G2])].set(1 / settings.shape_scatter)
+    root = root.at[LN_N].set(1 / settings.index_scatter)
+    return replace(data, prior=middle, prior_root=jnp.where(free, root, 0.0))
+
+
 def _bounds(start: Array, free: Array, n_pixels: int) -> Bounds:
     """A centre inside the stamp, radii up to its side, and a step's reach."""
     half, flux = 0.5 * n_pixels, jnp.abs(start[FLUX])
@@ -252,7 +209,7 @@ def _prepared(
     scale = jnp.where(light > 0, light, 1.0)
     root = jnp.where(good, scale / jnp.where(good, noise, 1.0), 0.0)
     whitened = jnp.where(good, image, 0.0) / scale * root
-    nothing = jnp.zeros(_N, jnp.float32)
+    nothing = jnp.zeros(N_PARAMETERS, jnp.float32)
     table = jnp.asarray(visibility_table())
     return _Data(whitened, root, plan, table, nothing, nothing), scale
 
@@ -269,14 +226,7 @@ def _fit_one(
     start = _start(data, segment & (data.root > 0), settings)
     fitted_index = settings.index is None
     free = jnp.array([True] * 6 + [fitted_index, settings.background])
-    width = (settings.radius_scatter, settings.shape_scatter, settings.index_scatter)
-    root = (
-        jnp.zeros(_N)
-        .at[jnp.array([LN_R, G1, G2, LN_N])]
-        .set(1 / jnp.array([width[0], width[1], width[1], width[2]]))
-    )
-    centre = jnp.zeros(_N).at[LN_R].set(start[LN_R]).at[LN_N].set(math.log(settings.index_median))
-    data = replace(data, prior=centre, prior_root=jnp.where(free, root, 0.0))
+    data = _with_priors(data, start, free, settings)
     bounds = _bounds(start, free, plan.n_pixels)
     # Without a start there is nothing to do.
     most_steps = jnp.where(jnp.isfinite(start).all(), settings.most_steps, 0)
@@ -293,10 +243,15 @@ def _fit_one(
     )
     total = sum((jnp.where(is_set, int(flag), 0) for is_set, flag in flags), jnp.int32(0))
     off_prior = data.off_prior(p)
-    chi2 = fit.chi2 - jnp.vdot(off_prior, off_prior)
-    n_degrees = jnp.sum(data.root > 0) - jnp.sum(free)
-    units = (scale, plan.n_pixels, there)
-    return _sizes(p, covariance, units, (chi2, n_degrees, gain, fit.n_steps, total))
+    shapes = shapes_of(p, covariance, scale, (plan.n_pixels - 1) / 2)
+    return SersicSizes(
+        **{name: jnp.where(there, value, jnp.nan) for name, value in shapes.items()},
+        chi2=jnp.where(there, fit.chi2 - jnp.vdot(off_prior, off_prior), jnp.nan),
+        n_degrees=jnp.sum(data.root > 0) - jnp.sum(free),
+        gain_over_point=jnp.where(there, gain, jnp.nan),
+        n_steps=fit.n_steps,
+        flags=total,
+    )
 
 
 def _covariance(data: _Data, fit: Fitted, free: Array) -> Array:
@@ -317,60 +272,13 @@ def _gain_over_point(data: _Data, fit: Fitted) -> Array:
 
     Noise that is not white is accounted for by its power in the difference of both.
     """
-    point, p = fit.parameters.at[LN_R].set(math.log(_POINT)), fit.parameters
-    _, of_point = data.with_best_flux(point)
-    shape = unit_image(p[:_BACKGROUND], data.plan, data.table)
-    of_fit = data.image - (p[FLUX] * shape + p[_BACKGROUND]) * data.root
+    p = fit.parameters
+    both = jnp.stack([p, p.at[LN_R].set(math.log(_POINT))])
+    # Of the fit, whose flux no prior draws at, the best flux is its own.
+    _, (of_fit, of_point) = jax.lax.map(data.with_best_flux, both)
     difference = of_point - of_fit
     gain = jnp.vdot(difference, of_point + of_fit)
     if data.plan.noise_amplitude is None:
         return gain
     power = data.plan.noise_power(difference[None])[0, 0]
     return gain * jnp.vdot(difference, difference) / jnp.maximum(power, 1e-30)
-
-
-def _sizes(
-    p: Array,
-    covariance: Array,
-    units: tuple[Array, int, Array],
-    rest: tuple[Array, Array, Array, Array, Array],
-) -> SersicSizes:
-    scale, n_pixels, there = units
-    chi2, n_degrees, gain, n_steps, flags = rest
-    error = jnp.sqrt(jnp.diagonal(covariance))
-    shape = jnp.maximum(jnp.hypot(p[G1], p[G2]), 1e-6)
-    # Slopes of |g|, of the angle and of ln of the semi-major axis, r exp(|g| / 2).
-    along = jnp.zeros(_N).at[G1].set(p[G1] / shape).at[G2].set(p[G2] / shape)
-    turn = jnp.zeros(_N).at[G1].set(-p[G2]).at[G2].set(p[G1]) / (2 * shape**2)
-    major = (0.5 * along).at[LN_R].set(1.0)
-    of_shape, of_angle, of_major = (jnp.sqrt(v @ covariance @ v) for v in (along, turn, major))
-    r, ratio, index = jnp.exp(p[LN_R]), jnp.exp(-shape), jnp.exp(p[LN_N])
-    semi_major = r * jnp.exp(0.5 * shape)
-    place, middle = jnp.array([Y, X]), (n_pixels - 1) / 2
-
-    def known(value: Array) -> Array:
-        return jnp.where(there, value, jnp.nan)
-
-    return SersicSizes(
-        flux=known(p[FLUX] * scale),
-        flux_err=known(error[FLUX] * scale),
-        centre=known(p[place] + middle),
-        centre_err=known(error[place]),
-        radius=known(r),
-        radius_err=known(r * error[LN_R]),
-        semi_major=known(semi_major),
-        semi_major_err=known(semi_major * of_major),
-        axis_ratio=known(ratio),
-        axis_ratio_err=known(ratio * of_shape),
-        angle=known(0.5 * jnp.arctan2(p[G2], p[G1])),
-        angle_err=known(jnp.minimum(of_angle, math.pi / math.sqrt(12))),
-        index=known(index),
-        index_err=known(index * error[LN_N]),
-        background=known(p[_BACKGROUND] * scale),
-        background_err=known(error[_BACKGROUND] * scale),
-        chi2=known(chi2),
-        n_degrees=n_degrees,
-        gain_over_point=known(gain),
-        n_steps=n_steps,
-        flags=flags,
-    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from surveys.fitting.elliptical import FLUX, LN_N, LN_R, amplitudes
 from surveys.fitting.profiles import visibility_table
 from surveys.fitting.stamps import image_and_slopes, stamp_plan, unit_image
-from surveys.observing.cameras import Stamps, gaussian_camera, nircam
+from surveys.observing.cameras import Stamps, gaussian_camera
 
 N = 41
 
@@ -47,10 +47,11 @@ def by_whole_planes(p, instrument, transfer, table):
     return fine.reshape(N, s, N, s).sum((1, 3))
 
 
-@pytest.mark.parametrize(("band", "off_centre"), [("F115W", False), ("F200W", True)])
-def test_it_is_the_transform_of_the_whole_plane(table, band, off_centre):
+@pytest.mark.parametrize("off_centre", [False, True])
+def test_it_is_the_transform_of_the_whole_plane(table, off_centre):
     """Aliases and all; a PSF that is not symmetric has a complex transform."""
-    camera = nircam(band, Stamps(N))
+    camera = gaussian_camera(1.1, 2.0, Stamps(N, 1.0))
+    assert camera.oversampling == 3
     side = camera.grid * camera.oversampling
     transfer = np.asarray(camera.transfer, complex)
     if off_centre:
@@ -59,6 +60,8 @@ def test_it_is_the_transform_of_the_whole_plane(table, band, off_centre):
         transfer = transfer * (0.7 + ghost)
     plan = plan_of(camera, transfer)
     assert jnp.iscomplexobj(plan.transfer) == off_centre
+    # Cycles beyond a half of one a pixel.
+    assert plan.transfer.shape[-1] > 0.8 * camera.grid
     p = jnp.array([1.0, 2.3, -1.4, math.log(2.0), 0.5, -0.4, math.log(1.3)], jnp.float32)
     expected = by_whole_planes(p, camera, transfer, table)
     got = np.asarray(unit_image(p, plan, table))
@@ -70,11 +73,10 @@ def test_slopes_are_finite_differences(table, smooth):
     assert [jnp.iscomplexobj(plan.transfer) for plan in plans] == [False, True]
     for plan in plans:
         both = jax.jit(lambda p, plan=plan: image_and_slopes(p, plan, table))
-        for shape in ((0.0, 0.0), (0.6, -0.9)):
+        for shape in ((0.003, 0.0), (0.6, -0.9)):
             p = jnp.array([3.0, 0.4, -1.3, math.log(2.5), *shape, math.log(1.4)], jnp.float32)
             image, slopes = both(p)
-            unit = unit_image(p, plan, table)
-            np.testing.assert_allclose(image, 3 * unit, atol=1e-5 * float(image.max()))
+            np.testing.assert_allclose(image, 3 * slopes[0], atol=1e-5 * float(image.max()))
             for i, step in enumerate(0.02 * jnp.eye(7)):
                 change = (both(p + step)[0] - both(p - step)[0]) / 0.04
                 largest = float(jnp.abs(change).max())
