@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+import tomllib
+from dataclasses import asdict
 
 import jax
 import jax.numpy as jnp
@@ -311,3 +314,14 @@ def test_nothing_noise_and_holes_are_no_silent_numbers(plan):
 def test_impossible_settings_are_errors(wrong):
     with pytest.raises(SettingProblem, match=next(iter(wrong))):
         SersicSettings(**wrong)
+
+
+def test_settings_of_the_page(repository):
+    page = (repository / "docs" / "sizes_sersic.md").read_text(encoding="utf-8")
+    table = page.split("| setting | default |")[1].split("\n\n")[0]
+    documented = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, flags=re.MULTILINE))
+    known = asdict(SersicSettings())
+    assert set(documented) == set(known)
+    for name, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == known[name], name
