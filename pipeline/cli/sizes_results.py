@@ -165,7 +165,8 @@ def _fill_draws(file: h5py.File, sample: Sample) -> None:
         group["segment_snr"] = np.array([s.segment_snr for s in seen]).reshape(shape)
         group["kpc_per_pixel"] = [s.pixel_arcsec * s.kpc_per_arcsec for s in seen]
         for name in sample.settings.measure.estimators:
-            values = np.array([s.measured.radius[name] for s in seen]).reshape(shape)
-            group[f"r_pixel/{name}"] = values
+            if seen[0].radius(name) is None:
+                continue
+            group[f"r_pixel/{name}"] = np.array([s.radius(name) for s in seen]).reshape(shape)
             values = np.array([s.corrected[name][0] for s in seen]).reshape(shape)
             group[f"r_corrected_pixel/{name}"] = values

@@ -20,8 +20,8 @@ from surveys.interferometer.cells import UvCells
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["rows", "columns", "weight"],
-    meta_fields=["grid", "pixel_arcsec"],
+    data_fields=["rows", "columns", "weight", "pixel_arcsec"],
+    meta_fields=["grid"],
 )
 @dataclass(frozen=True)
 class UvSamples:
@@ -41,7 +41,7 @@ class UvSamples:
     columns: Array
     weight: Array
     grid: int = field(metadata={"static": True})
-    pixel_arcsec: float = field(metadata={"static": True})
+    pixel_arcsec: float
 
     @property
     def steps(self) -> tuple[Array, Array]:
@@ -59,7 +59,7 @@ class UvSamples:
         return kx * step, ky * step
 
 
-def uv_samples(cells: UvCells, multiple: int = 256) -> UvSamples:
+def uv_samples(cells: UvCells, multiple: int = 1024) -> UvSamples:
     """The cells with something in them, their number filled up to a multiple."""
     rows, columns = np.nonzero(cells.inverse_variance)
     one_of_two = (columns > 0) | (rows < cells.grid // 2)

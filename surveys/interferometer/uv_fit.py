@@ -14,16 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from surveys.interferometer.imaging import UvSamples, dirty_image
-from surveys.interferometer.least_squares import Bounds, Fitted, Spectrum, least_squares
-from surveys.interferometer.profiles import (
-    LEAST_INDEX,
-    MOST_INDEX,
-    at_frequency,
-    profile_row,
-    visibility_table,
-)
-from surveys.interferometer.uv_model import (
+from surveys.fitting.elliptical import (
     FLUX,
     LN_N,
     LN_R,
@@ -32,6 +23,15 @@ from surveys.interferometer.uv_model import (
     axis_ratio_and_pa,
     model_and_slopes,
 )
+from surveys.fitting.least_squares import Bounds, Fitted, Spectrum, least_squares
+from surveys.fitting.profiles import (
+    LEAST_INDEX,
+    MOST_INDEX,
+    at_frequency,
+    profile_row,
+    visibility_table,
+)
+from surveys.interferometer.imaging import UvSamples, dirty_image
 from surveys.interferometer.uv_sizes import FitFlag, FitSettings, UvSizes
 
 _DETECTED = 25.0

@@ -8,7 +8,7 @@ from enum import IntFlag
 import jax
 from jax import Array
 
-from surveys.interferometer.profiles import GAUSSIAN_INDEX, LEAST_INDEX, MOST_INDEX
+from surveys.fitting.profiles import GAUSSIAN_INDEX, LEAST_INDEX, MOST_INDEX
 
 
 class FitFlag(IntFlag):
@@ -71,7 +71,7 @@ class UvSizes:
     flags : (...)
         Sums of :class:`FitFlag`.
     parameters, covariance : (..., 7), (..., 7, 7)
-        As in `surveys.interferometer.uv_model`; 0 for what was not fitted.
+        As in `surveys.fitting.elliptical`; 0 for what was not fitted.
     """
 
     flux_jy: Array

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.fitting.profiles import visibility_table
+from surveys.fitting.stamps import stamp_plan, unit_image
 from surveys.interferometer.clean import CleanSettings
-from surveys.interferometer.profiles import visibility_table
 from surveys.interferometer.setups import AlmaSetup
 from surveys.mock_sizes.noise_of_segments import segment_snr
 from surveys.observing.cameras import Stamps, nircam
@@ -25,7 +26,6 @@ from surveys.observing.instrument import Instrument
 from surveys.observing.interferometers import alma
 from surveys.observing.noise_level import brightness_of
 from surveys.observing.observe import with_noise
-from surveys.observing.profiles import Profile, seen_profile
 from surveys.sizes.correction import Corrections, Family, Surface
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.flags import Flag
@@ -97,17 +97,22 @@ def simulate(
     radius = np.exp(rng.uniform(np.log(RADIUS_FWHM[0] * fwhm), np.log(most), n))
     index = np.clip(INDEX * np.exp(INDEX_SPREAD * rng.normal(size=n)), *INDEX_ENDS)
     axis_ratio = rng.uniform(LEAST_AXIS_RATIO, 1, n)
-    angle, centre = rng.uniform(0, np.pi, n), rng.uniform(-0.5, 0.5, (n, 2))
-    snr = np.exp(rng.uniform(*np.log(SNR), n))
+    angle, centre = rng.uniform(0, np.pi, n), rng.uniform(-0.5, 0.5, (2, n))
+    snr = np.exp(rng.uniform(np.log(SNR[0]), np.log(SNR[1]), n))
     table, response = jnp.asarray(visibility_table()), instrument.response
+    plan = stamp_plan(response.transfer, response.oversampling, response.n_pixels)
+    # As `surveys.fitting.elliptical` has them.
+    g = -np.log(axis_ratio)
+    shape = g * np.cos(2 * angle), g * np.sin(2 * angle)
+    parameters = np.stack([np.ones(n), *centre, np.log(radius), *shape, np.log(index)], -1)
 
     @jax.jit
-    def seen(profile: Profile) -> tuple[jax.Array, jax.Array]:
-        def one(profile: Profile) -> tuple[jax.Array, jax.Array]:
-            image = seen_profile(profile, response, table)
+    def seen(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
+        def one(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
+            image = unit_image(parameters, plan, table)
             return image, brightness_of(image, response).aperture
 
-        return jax.lax.map(one, profile)
+        return jax.lax.map(one, parameters)
 
     settings = DetectionSettings()
     taps = detection_for(settings, fwhm)
@@ -119,8 +124,7 @@ def simulate(
     for start in range(0, n, _AT_ONCE):
         at = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)
         keep = min(_AT_ONCE, n - start)
-        parts = (radius, axis_ratio, angle, index, centre)
-        images, aperture = seen(Profile(*(jnp.asarray(p[at], jnp.float32) for p in parts)))
+        images, aperture = seen(jnp.asarray(parameters[at], jnp.float32))
         sigma = aperture / jnp.asarray(snr[at], jnp.float32)
         noisy = with_noise(images, sigma, keys[at], response)
         found = measure(noisy, detection.segments(noisy, sigma))

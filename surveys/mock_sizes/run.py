@@ -16,17 +16,28 @@ from numpy.typing import NDArray
 from surveys.images.bands import Band, band_images
 from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, GalaxyImages, ImageSource
 from surveys.images.photometry import distance_factor, kpc_per_arcsec
+from surveys.mock_sizes.fits import (
+    FITS,
+    SERSIC,
+    VISIBILITIES,
+    Fits,
+    applies,
+    fit_noisy_visibilities,
+    fit_stamps,
+    plan_of,
+)
 from surveys.mock_sizes.galaxies import cosmology_of, open_galaxies
 from surveys.mock_sizes.instruments import Observing, observing
 from surveys.mock_sizes.noise_of_segments import segment_snr
 from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
-from surveys.observing.observe import seen_and_brightness, with_noise
+from surveys.observing.observe import on_instrument, seen_and_brightness, with_noise
 from surveys.scheduling import Tell, Workers, compute
 from surveys.sizes.correction import load_corrections
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.measure import Detection, Measured, detection_for, measure
+from surveys.sizes.radii import circular_radius
 from surveys.sizes.source import source_of
 
 Real = NDArray[np.float64]
@@ -57,6 +68,8 @@ class Seen:
         (snr, kind): every meaning of the S/N.
     measured : Measured
         Of stamps (snr x draw).
+    fits : dict of str to Fits
+        By estimator, those that can be used with the instrument.
     segment_snr : NDArray
         (snr x draw): of the flux in the segment.
     corrected : dict of str to (NDArray, NDArray)
@@ -77,9 +90,16 @@ class Seen:
     sigma: Real
     snr: Real
     measured: Measured
+    fits: dict[str, Fits]
     segment_snr: Real
     corrected: dict[str, tuple[Real, Real]]
     stamps: NDArray[np.float32] | None
+
+    def radius(self, estimator: str) -> Real | None:
+        """Radii in pixels, (snr x draw); None of a fit that the instrument does not allow."""
+        if estimator in FITS:
+            return self.fits[estimator].radius if estimator in self.fits else None
+        return self.measured.radius[estimator]
 
 
 @dataclass(frozen=True)
@@ -250,15 +270,24 @@ def _see(
     keys = jax.random.split(of_noise, (len(sigma), n_draws)).reshape(-1)
     level = jnp.repeat(jnp.asarray(sigma, jnp.float32), n_draws)
     photons = jnp.repeat(jnp.asarray(how.flux_per_electron, jnp.float32), n_draws)
-    measured, first = _measured(settings, instrument, truth[0], (level, photons, keys))
+    noise = level, photons, keys
+    measured, fits, first = _measured(settings, instrument, truth[0], noise)
+    if VISIBILITIES in estimators and instrument.samples is not None:
+        dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
+        wanted_fit = settings.measure.visibilities
+        fits[VISIBILITIES] = fit_noisy_visibilities(dirty, (level, keys), instrument, wanted_fit)
     snr = segment_snr(measured, np.repeat(sigma, n_draws), instrument)
+    # Dirty images have other noise and another beam than cleaned ones.
     family = "array" if instrument.samples else "camera"
+    if instrument.samples and instrument.response.cleaning is None:
+        family = "dirty"
     corrections = load_corrections()
     corrected = {
         name: corrections.corrected((family, name), radius, snr, instrument.fwhm_pixels)
         for name, radius in measured.radius.items()
-    }
-    kinds = [np.asarray(snr_of(sigma, kind, brightness, instrument)) for kind in KINDS]
+    } | {name: (fit.radius, fit.relative_error) for name, fit in fits.items()}
+    noises = jnp.asarray(sigma, jnp.float32)
+    kinds = [np.asarray(snr_of(noises, kind, brightness, instrument)) for kind in KINDS]
     intrinsic = np.asarray(_intrinsic(jnp.asarray(sky), estimators), np.float64)
     return Seen(
         galaxy=galaxy,
@@ -273,6 +302,7 @@ def _see(
         sigma=sigma,
         snr=np.stack(kinds, -1),
         measured=measured,
+        fits=fits,
         segment_snr=snr,
         corrected=corrected,
         stamps=first[::n_draws] if galaxy < settings.output.gallery else None,
@@ -293,30 +323,34 @@ def _measured(
     instrument: Instrument,
     truth: Array,
     noise: tuple[Array, Array, Array],
-) -> tuple[Measured, NDArray[np.float32]]:
+) -> tuple[Measured, dict[str, Fits], NDArray[np.float32]]:
     """Sizes in all stamps, and the stamps."""
     detection = _detection(settings, instrument)
+    wanted = settings.measure
+    plain = tuple(name for name in wanted.estimators if name in ESTIMATORS)
+    fitted = SERSIC in wanted.estimators and applies(SERSIC, instrument)
+    plan = plan_of(instrument) if fitted else None
     n = len(noise[0])
     at_once = next((size for size in _AT_ONCE if size >= n), _AT_ONCE[-1])
-    parts, stamps = [], []
+    parts, stamps, fits = [], [], []
     for start in range(0, n, at_once):
         chosen = np.minimum(np.arange(start, start + at_once), n - 1)
         level, photons, keys = (a[chosen] for a in noise)
         truths = jnp.broadcast_to(truth, (len(chosen), *truth.shape))
         noisy = with_noise(truths, level, keys, instrument.response, photons)
         segments = detection.segments(noisy, level)
-        part = measure(
-            noisy,
-            segments,
-            settings.measure.estimators,
-            settings.measure.structure,
-            settings.measure.detection.search_radius,
-        )
+        part = measure(noisy, segments, plain, wanted.structure, wanted.detection.search_radius)
+        if plan is not None:
+            fits.append(fit_stamps(noisy, level, segments, plan, wanted.sersic))
         keep = min(at_once, n - start)
         parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
         stamps.append(np.asarray(noisy)[:keep])
     together = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
-    return together, np.concatenate(stamps)
+    whole = {}
+    if fits:
+        names = ("radius", "relative_error", "flags")
+        whole[SERSIC] = Fits(*(np.concatenate([getattr(f, k) for f in fits])[:n] for k in names))
+    return together, whole, np.concatenate(stamps)
 
 
 def _detection(settings: SizesSettings, instrument: Instrument) -> Detection:
@@ -326,6 +360,12 @@ def _detection(settings: SizesSettings, instrument: Instrument) -> Detection:
     return Detection(wanted, taps, float(factor))
 
 
+@jax.jit
+def _dirty(sky: Array, ratio: Array, response: Response, offset: Array) -> Array:
+    """The dirty image (y, x) of the whole padded square, without noise."""
+    return on_instrument(sky, ratio, response, offset, whole=True)
+
+
 @partial(jax.jit, static_argnames=("estimators",))
 def _intrinsic_planes(images: Array, estimators: tuple[str, ...]) -> Array:
     return jax.vmap(lambda image: _intrinsic(image, estimators)[0])(images)
@@ -333,8 +373,11 @@ def _intrinsic_planes(images: Array, estimators: tuple[str, ...]) -> Array:
 
 @partial(jax.jit, static_argnames=("estimators",))
 def _intrinsic(image: Array, estimators: tuple[str, ...]) -> Array:
-    """Sizes in the image itself, all of whose pixels are the galaxy, in its pixels."""
+    """Sizes in the image itself, all of whose pixels are the galaxy, in its pixels.
+
+    Fits are compared with the half-light radius in circles.
+    """
     # Sums of squares of luminosities are beyond single precision.
     image = image / jnp.maximum(jnp.max(image), jnp.finfo(image.dtype).tiny)
     source = source_of(image, jnp.ones(image.shape, bool))
-    return jnp.stack([ESTIMATORS[name](source) for name in estimators])
+    return jnp.stack([ESTIMATORS.get(name, circular_radius)(source) for name in estimators])

@@ -13,11 +13,15 @@ from surveys.images.particle_files import ParticleSettings
 from surveys.images.particle_images import ParticleImageSettings
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.interferometer.clean import CleanSettings
+from surveys.interferometer.uv_sizes import FitSettings
+from surveys.mock_sizes.fits import FITS, SERSIC, VISIBILITIES
 from surveys.observing.noise_level import SnrKind
 from surveys.scheduling import Workers
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.segmentation import DetectionSettings
+from surveys.sizes.sersic_fit import SersicSettings
 
+KNOWN = (*ESTIMATORS, *FITS)
 POSITIVE = math.ulp(0.0), math.inf
 
 
@@ -220,21 +224,28 @@ class MeasureSettings:
     Attributes
     ----------
     estimators : tuple of str
+        The first is that of figures and relations.
     structure : bool
         Whether concentration, asymmetry, Gini and M20 are measured as well.
     detection : DetectionSettings
+    sersic : SersicSettings
+        Of the estimator of that name.
+    visibilities : FitSettings
+        Of the estimator of that name.
     """
 
     estimators: tuple[str, ...] = tuple(ESTIMATORS)
     structure: bool = False
     detection: DetectionSettings = field(default_factory=DetectionSettings)
+    sersic: SersicSettings = field(default_factory=SersicSettings)
+    visibilities: FitSettings = field(default_factory=FitSettings)
 
     def __post_init__(self) -> None:
         if not self.estimators:
-            raise SettingProblem("estimators", "is empty", f"give some of {', '.join(ESTIMATORS)}")
+            raise SettingProblem("estimators", "is empty", f"give some of {', '.join(KNOWN)}")
         for i, name in enumerate(self.estimators):
-            if name not in ESTIMATORS:
-                error = unknown("", "estimators", name, ESTIMATORS)
+            if name not in KNOWN:
+                error = unknown("", "estimators", name, KNOWN)
                 raise SettingProblem("estimators", error.problem, error.remedy)
             if name in self.estimators[:i]:
                 raise SettingProblem("estimators", f"has {name!r} twice", "give each once")
@@ -311,3 +322,18 @@ class SizesSettings:
             if label in labels[:i]:
                 problem = f"{label!r} is that of another observation"
                 raise SettingProblem(f"observation[{i}].name", problem, "give each its own name")
+        self._check_fits()
+
+    def _check_fits(self) -> None:
+        wanted = self.measure.estimators
+        if wanted[0] in FITS:
+            remedy = f"give one of {', '.join(ESTIMATORS)} first"
+            raise SettingProblem("measure.estimators", f"begins with {wanted[0]!r}", remedy)
+        arrays = [o.instrument == "ALMA" for o in self.observation]
+        if VISIBILITIES in wanted and not any(arrays):
+            remedy = "leave it out, or observe with ALMA"
+            raise SettingProblem("measure.estimators", f"has {VISIBILITIES!r}", remedy)
+        images = [a and not o.dirty for a, o in zip(arrays, self.observation, strict=True)]
+        if SERSIC in wanted and all(images):
+            remedy = "leave it out, or give dirty = true: cleaned images cannot be fitted"
+            raise SettingProblem("measure.estimators", f"has {SERSIC!r}", remedy)

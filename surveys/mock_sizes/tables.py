@@ -13,6 +13,8 @@ from surveys.mock_sizes.run import Sample, Seen
 from surveys.observing.noise_level import KINDS
 from surveys.sizes.flags import Flag
 
+Real = NDArray[np.float64]
+
 # Flags of realisations are those of a row if more than this share of them has them.
 _MOST = 0.5
 
@@ -109,9 +111,14 @@ def _rows(sample: Sample, seen: Seen) -> list[dict[str, object]]:
     rows = []
     for j, snr in enumerate(wanted.snr):
         for e, name in enumerate(sample.settings.measure.estimators):
-            radius = seen.measured.radius[name].reshape(n, -1)[j]
+            every = seen.radius(name)
+            if every is None:
+                continue
+            radius = every.reshape(n, -1)[j]
             corrected, error = (a.reshape(n, -1)[j] for a in seen.corrected[name])
             own = flags[j] | _own_flags(seen, radius, corrected)
+            if name in seen.fits:
+                own = flags[j] | seen.fits[name].flags.reshape(n, -1)[j]
             middle, scatter, used = _middle(radius)
             better, _, _ = _middle(corrected)
             rows.append(
@@ -135,12 +142,14 @@ def _rows(sample: Sample, seen: Seen) -> list[dict[str, object]]:
     return rows
 
 
-def _own_flags(seen: Seen, radius: NDArray, corrected: NDArray) -> NDArray[np.int64]:
+def _own_flags(seen: Seen, radius: Real, corrected: Real) -> NDArray[np.int64]:
     """What is to be said of one estimator, beside the flags of the source."""
     unresolved = radius < 0.55 * seen.fwhm_arcsec / seen.pixel_arcsec
-    flags = np.where(unresolved, int(Flag.UNRESOLVED), 0)
-    flags |= np.where(np.isnan(radius), int(Flag.NOT_POSITIVE), 0)
-    return flags | np.where(np.isnan(corrected), int(Flag.NOT_CORRECTED), 0)
+    flags = np.zeros(radius.shape, np.int64)
+    flags[unresolved] |= int(Flag.UNRESOLVED)
+    flags[np.isnan(radius)] |= int(Flag.NOT_POSITIVE)
+    flags[np.isnan(corrected)] |= int(Flag.NOT_CORRECTED)
+    return flags
 
 
 def _usual(flags: NDArray[np.int64]) -> int:

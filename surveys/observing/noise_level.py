@@ -33,7 +33,7 @@ from surveys.sizes.growth import circular_growth
 from surveys.sizes.source import source_of
 
 SnrKind = Literal["aperture", "peak", "pixel", "depth", "rms"]
-KINDS: tuple[str, ...] = get_args(SnrKind)
+KINDS: tuple[SnrKind, ...] = get_args(SnrKind)
 DEPTH_RADIUS_ARCSEC = 0.15
 DEPTH_SIGMAS = 5.0
 

@@ -28,6 +28,8 @@ class Flag(IntFlag):
         Outside of the table of corrections.
     FAINT
         No smoothed pixel of the segment is 4 times its noise: it may be noise.
+    RESOLVED_OUT
+        An array has no baselines that are short enough.
     """
 
     NOT_DETECTED = 1
@@ -39,3 +41,4 @@ class Flag(IntFlag):
     NOT_CONVERGED = 64
     NOT_CORRECTED = 128
     FAINT = 256
+    RESOLVED_OUT = 512

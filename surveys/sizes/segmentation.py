@@ -20,10 +20,11 @@ from surveys.sizes.flags import Flag
 _FWHM_PER_SIGMA = float(np.sqrt(8 * np.log(2)))
 # Of the smoothing, in its standard deviations.
 _REACH = 3.0
-# A neighbour with a larger part of the source's light, and so significant that it is no noise, is
-# flagged.
-_BRIGHT_NEIGHBOUR = 0.1
+# A neighbour is another source where a smoothed pixel of it is so significant. What is less is
+# mostly noise, found where it is positive: to leave that out would make the image darker.
 _SIGNIFICANT = 5.0
+# With a larger part of the source's light it is flagged.
+_BRIGHT_NEIGHBOUR = 0.1
 # Noise alone goes beyond that in one stamp of a hundred or fewer.
 _CERTAIN = 4.0
 
@@ -70,7 +71,7 @@ class Segments:
     source : NDArray
         (image, y, x), bool: the brightest source near the middle.
     others : NDArray
-        (image, y, x), bool: all other sources.
+        (image, y, x), bool: all other sources, as far as they cannot be noise.
     flags : NDArray
         (image,) of `Flag`.
     """
@@ -141,18 +142,19 @@ def find_sources(images: NDArray, significance: NDArray, settings: DetectionSett
     chosen = np.zeros(n_images, np.int64)
     chosen[of_image[order]] = order
 
+    peak = np.zeros(n_labels + 1)
+    np.maximum.at(peak, label, significance.ravel()[flat])
     source = (labels == chosen[:, None, None]) & (labels > 0)
-    others = kept[labels] & ~source
+    certain = kept & (peak > _SIGNIFICANT)
+    others = certain[labels] & ~source
     flags = np.where(chosen == 0, int(Flag.NOT_DETECTED), 0)
     at_edge = (y == 0) | (x == 0) | (y == n_y - 1) | (x == n_x - 1)
     touched = total(at_edge.astype(float)) > 0
     flags |= np.where((chosen > 0) & touched[chosen], int(Flag.EDGE), 0)
-    peak = np.zeros(n_labels + 1)
-    np.maximum.at(peak, label, significance.ravel()[flat])
     flags |= np.where((chosen > 0) & (peak[chosen] < _CERTAIN), int(Flag.FAINT), 0)
     rival = np.zeros(n_images)
-    rest = np.flatnonzero(kept)
-    rest = rest[(rest != chosen[of_image[rest]]) & (peak[rest] > _SIGNIFICANT)]
+    rest = np.flatnonzero(certain)
+    rest = rest[rest != chosen[of_image[rest]]]
     np.maximum.at(rival, of_image[rest], flux[rest])
     crowded = (chosen > 0) & (rival > _BRIGHT_NEIGHBOUR * flux[chosen])
     flags |= np.where(crowded, int(Flag.NEIGHBOUR), 0)

@@ -40,7 +40,7 @@ def test_every_measured_cell_is_in_the_list_once(array):
     seen = np.asarray(samples.weight) > 0
     columns = np.broadcast_to(cells.multiplicity, cells.counts.shape)
     assert 2 * seen.sum() == columns[cells.counts > 0].sum()
-    assert len(seen) % 256 == 0
+    assert len(seen) % 1024 == 0
     total = (cells.inverse_variance * columns).sum() / 2
     assert float(samples.weight.sum()) == pytest.approx(total, rel=1e-5)
 

@@ -8,19 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.integrate import quad
-from scipy.special import gammaincinv, j0
 
-from surveys.interferometer.imaging import draw_visibilities, observe_visibilities
-from surveys.interferometer.least_squares import Bounds, Spectrum, least_squares
-from surveys.interferometer.profiles import (
-    at_frequency,
-    profile_row,
-    sersic_visibility,
+from surveys.fitting.elliptical import axis_ratio_and_pa, model_and_slopes
+from surveys.fitting.profiles import (
     visibility_table,
 )
+from surveys.interferometer.imaging import draw_visibilities, observe_visibilities
 from surveys.interferometer.uv_fit import fit_visibilities
-from surveys.interferometer.uv_model import axis_ratio_and_pa, model_and_slopes
 from surveys.interferometer.uv_sizes import FitFlag, FitSettings, UvSizes
 
 N_DRAWS = 200
@@ -48,45 +42,6 @@ def fitted(array, seen, settings=None):
     filled = jnp.concatenate([seen, jnp.zeros((N_DRAWS - len(seen), seen.shape[1]), seen.dtype)])
     sizes = fit_visibilities(filled, array.samples, settings, 1.0)
     return jax.tree.map(lambda a: np.asarray(a)[: len(seen)], sizes)
-
-
-def test_profiles_that_have_a_formula():
-    s = np.geomspace(1e-4, 50, 300)
-    gaussian = np.exp(-(math.pi**2) * s**2 / math.log(2))
-    np.testing.assert_allclose(sersic_visibility(s, 0.5), gaussian, atol=1e-12)
-    scale = 1 / gammaincinv(2, 0.5)
-    disc = (1 + (2 * math.pi * s * scale) ** 2) ** -1.5
-    np.testing.assert_allclose(sersic_visibility(s, 1.0), disc, atol=1e-12)
-
-
-@pytest.mark.parametrize("index", [0.35, 0.8, 1.7, 2.5, 4.0])
-def test_profiles_against_a_numerical_hankel_transform(table, index):
-    b = gammaincinv(2 * index, 0.5)
-    s = np.array([0.03, 0.1, 0.2, 0.4, 0.8])
-    # Over r^(1/n) a cuspy profile is smooth, and nothing is left where its logarithm is -45.
-    power = max(index, 1.0)
-
-    def profile(x):
-        return np.exp(-b * x ** (power / index)) * x ** (2 * power - 1)
-
-    def transform(f):
-        kernel = lambda x: profile(x) * j0(2 * np.pi * f * x**power)  # noqa: E731
-        return quad(kernel, 0, (45 / b) ** (index / power), limit=5000, epsabs=0, epsrel=1e-9)[0]
-
-    expected = np.array([transform(f) for f in s]) / transform(0.0)
-    np.testing.assert_allclose(sersic_visibility(s, index), expected, atol=1e-6)
-    row, _ = profile_row(table, jnp.log(jnp.float32(index)))
-    got, _ = at_frequency(row, jnp.asarray(s**2, jnp.float32))
-    np.testing.assert_allclose(got, expected, atol=2e-5)
-
-
-def test_the_table_everywhere(table):
-    rng = np.random.default_rng(0)
-    s = np.exp(rng.uniform(math.log(1e-4), math.log(1e3), 500))
-    for index in rng.uniform(0.3, 6.0, 12):
-        row, _ = profile_row(table, jnp.log(jnp.float32(index)))
-        got, _ = at_frequency(row, jnp.asarray(s**2, jnp.float32))
-        np.testing.assert_allclose(got, sersic_visibility(s, index), atol=3e-5)
 
 
 def test_slopes_are_those_of_the_model(array, table):
@@ -239,33 +194,6 @@ def test_position_angles():
     np.testing.assert_allclose(ratio, math.exp(-1), rtol=1e-6)
     # Along x is east to west, along y north; the diagonal of x = y is to the north-west.
     np.testing.assert_allclose(pa, [90, 0, 135], atol=1e-4)
-
-
-def test_least_squares_against_linear_algebra_and_at_a_bound():
-    rng = np.random.default_rng(0)
-    slopes = jnp.asarray(rng.normal(size=(3, 50)), jnp.float32)
-    values = jnp.asarray(rng.normal(size=50), jnp.float32)
-
-    def model(p):
-        return values - p @ slopes, slopes
-
-    free = Bounds(jnp.full(3, -10.0), jnp.full(3, 10.0), jnp.full(3, 5.0))
-    got = least_squares(model, jnp.zeros(3), free, jnp.int32(50))
-    exact = np.linalg.lstsq(np.asarray(slopes).T, np.asarray(values), rcond=None)[0]
-    assert got.converged
-    # A thirtieth of a standard deviation at most.
-    np.testing.assert_allclose(got.parameters, exact, atol=0.005)
-    covariance = Spectrum.of(got.curvature, jnp.array([True, True, False])).inverse
-    inner = np.linalg.inv(np.asarray(slopes @ slopes.T)[:2, :2])
-    np.testing.assert_allclose(covariance[:2, :2], inner, rtol=1e-3)
-    assert not covariance[2].any()
-    bound = free._replace(most=jnp.array([10.0, 10.0, exact[2] - 0.1]))
-    held = least_squares(model, jnp.zeros(3), bound, jnp.int32(50))
-    assert held.converged
-    assert float(held.parameters[2]) == pytest.approx(exact[2] - 0.1)
-    rest = np.asarray(values - held.parameters[2] * slopes[2])
-    two = np.linalg.lstsq(np.asarray(slopes[:2]).T, rest, rcond=None)[0]
-    np.testing.assert_allclose(held.parameters[:2], two, atol=0.005)
 
 
 @pytest.mark.parametrize("wrong", [{"index": 0.1}, {"most_steps": 0}, {"search_arcsec": 0.0}])

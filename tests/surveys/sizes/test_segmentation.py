@@ -25,18 +25,24 @@ def spot(side, y, x, sigma=2.0, flux=1.0):
 @pytest.mark.parametrize("n_pixels", [1, 5, 12])
 def test_as_photutils_has_them(n_pixels):
     rng = np.random.default_rng(6)
-    images = rng.normal(size=(5, 60, 60)) + 4 * spot(60, 30, 29)
+    images = rng.normal(size=(5, 60, 60)) + 4 * spot(60, 30, 29) + 4 * spot(60, 50, 12)
     smooth = np.stack([gaussian_filter(image, 1.0) for image in images])
     settings = DetectionSettings(n_pixels=n_pixels)
     segments = find_sources(images, 1.5 * smooth / 0.45, settings)
     for i in range(5):
         peer = detect_sources(smooth[i], 0.45, n_pixels, connectivity=8)
-        # Segments of negative total are no sources here.
-        kept = [s for s in peer.segments if images[i][peer.data == s.label].sum() > 0]
+        # Here only those that stand out of the noise, and have light in them, are other sources.
+        kept = [
+            s
+            for s in peer.segments
+            if images[i][peer.data == s.label].sum() > 0
+            and smooth[i][peer.data == s.label].max() > 5 * 0.45 / 1.5
+        ]
         label = peer.data[30, 29]
         np.testing.assert_array_equal(segments.source[i], peer.data == label)
         rest = np.isin(peer.data, [s.label for s in kept if s.label != label])
         np.testing.assert_array_equal(segments.others[i], rest)
+        assert segments.others[i][50, 12]
 
 
 def test_smoothing_is_a_gaussian():

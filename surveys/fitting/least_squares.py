@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -46,12 +47,16 @@ class Fitted(NamedTuple):
 
 
 class _State(NamedTuple):
+    """The best parameters so far, and those that are tried next."""
+
     parameters: Array
     residuals: Array
     curvature: Array
     downhill: Array
+    trial: Array
+    promised: Array
     damping: Array
-    i: Array
+    n_tried: Array
     converged: Array
 
 
@@ -98,7 +103,9 @@ class Spectrum(NamedTuple):
 
 def _evaluate(model: Model, parameters: Array) -> tuple[Array, Array, Array]:
     residuals, slopes = model(parameters)
-    return residuals, slopes @ slopes.T, slopes @ residuals
+    # Some GPUs would round to 10 bits.
+    product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+    return residuals, product(slopes, slopes.T), product(slopes, residuals)
 
 
 def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: Array) -> Fitted:
@@ -116,40 +123,54 @@ def least_squares(model: Model, start: Array, bounds: Bounds, most_steps: Array)
     most_steps : ()
     """
 
-    def free_of(state: _State) -> Array:
-        p, down = state.parameters, state.downhill
+    def free_of(p: Array, down: Array) -> Array:
         outwards = ((p <= bounds.least) & (down < 0)) | ((p >= bounds.most) & (down > 0))
         return (bounds.reach > 0) & ~outwards
 
+    # The model stands in one place of the program only, as it is most of what there is to compile.
     def step(state: _State) -> _State:
-        free = free_of(state)
-        spectrum = Spectrum.of(state.curvature, free)
-        change = jnp.clip(spectrum.step(state.downhill, state.damping), -bounds.reach, bounds.reach)
-        trial = jnp.clip(state.parameters + change, bounds.least, bounds.most)
-        residuals, curvature, downhill = _evaluate(model, trial)
+        residuals, curvature, downhill = _evaluate(model, state.trial)
+        is_first = state.n_tried == 0
         # The difference of two sums would be lost in their rounding.
-        better = jnp.vdot(residuals - state.residuals, residuals + state.residuals) <= 0
+        fell = jnp.vdot(residuals - state.residuals, residuals + state.residuals) <= 0
+        better = is_first | fell
+        new = (state.trial, residuals, curvature, downhill)
+        p, residuals, curvature, downhill = (
+            jnp.where(better, n, old) for n, old in zip(new, state[:4], strict=True)
+        )
         damping = jnp.where(better, state.damping / 10, state.damping * 5)
-        promised = jnp.vdot(spectrum.step(state.downhill), state.downhill)
-
-        def chosen(new: Array, old: Array) -> Array:
-            return jnp.where(better, new, old)
-
+        damping = jnp.clip(damping, _LEAST_DAMPING, _MOST_DAMPING)
+        damping = jnp.where(is_first, state.damping, damping)
+        spectrum = Spectrum.of(curvature, free_of(p, downhill))
+        change = jnp.clip(spectrum.step(downhill, damping), -bounds.reach, bounds.reach)
         return _State(
-            chosen(trial, state.parameters),
-            chosen(residuals, state.residuals),
-            chosen(curvature, state.curvature),
-            chosen(downhill, state.downhill),
-            jnp.clip(damping, _LEAST_DAMPING, _MOST_DAMPING),
-            state.i + 1,
-            promised < _SMALL_GAIN,
+            p,
+            residuals,
+            curvature,
+            downhill,
+            jnp.clip(p + change, bounds.least, bounds.most),
+            jnp.vdot(spectrum.step(downhill), downhill),
+            damping,
+            state.n_tried + 1,
+            state.promised < _SMALL_GAIN,
         )
 
     def unfinished(state: _State) -> Array:
-        return ~state.converged & (state.i < most_steps)
+        return ~state.converged & (state.n_tried <= most_steps)
 
-    values = _evaluate(model, start)
-    first = _State(start, *values, jnp.float32(1e-3), jnp.int32(0), jnp.bool_(False))
+    shapes = jax.eval_shape(lambda p: _evaluate(model, p), start)
+    residuals, curvature, downhill = (jnp.zeros(s.shape, s.dtype) for s in shapes)
+    first = _State(
+        parameters=start,
+        residuals=residuals,
+        curvature=curvature,
+        downhill=downhill,
+        trial=start,
+        promised=jnp.float32(jnp.inf),
+        damping=jnp.float32(1e-3),
+        n_tried=jnp.int32(0),
+        converged=jnp.bool_(False),
+    )
     last = jax.lax.while_loop(unfinished, step, first)
     chi2 = jnp.vdot(last.residuals, last.residuals)
-    return Fitted(last.parameters, chi2, last.curvature, last.i, last.converged)
+    return Fitted(last.parameters, chi2, last.curvature, last.n_tried - 1, last.converged)

@@ -1,0 +1,1 @@
+"""Least squares of profiles, for visibilities and for images."""
