@@ -24,8 +24,9 @@ from pipeline.report.style import (
     nothing,
     tidy,
 )
-from surveys.mock_sizes.run import Sample, Seen
+from surveys.mock_sizes.run import Sample
 from surveys.mock_sizes.science import Relation
+from surveys.mock_sizes.seeing import Seen
 
 _KINDS = {
     "aperture": "S/N in the half-light circle",

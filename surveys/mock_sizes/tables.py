@@ -9,7 +9,8 @@ from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
-from surveys.mock_sizes.run import Sample, Seen
+from surveys.mock_sizes.run import Sample
+from surveys.mock_sizes.seeing import Seen
 from surveys.observing.noise_level import KINDS
 from surveys.sizes.flags import Flag
 
