@@ -19,8 +19,18 @@ from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.ensembles.settings import Priors, Sampling
+from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.mock_sizes.settings import (
+    InputSettings,
+    MeasureSettings,
+    ObservationSettings,
+    RunSettings,
+)
+from surveys.mock_sizes.settings import OutputSettings as SizesOutput
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
+from surveys.sizes.flags import Flag
+from surveys.sizes.segmentation import DetectionSettings
 from surveys.spectra.settings import SpectraSettings
 
 
@@ -158,6 +168,50 @@ def test_settings_of_spectra(repository):
             else:
                 value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
                 assert value == own[key], key
+
+
+def test_settings_of_sizes(repository):
+    """Every key of every table that is described on this page."""
+    page = (repository / "docs" / "sizes.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[+([\w.]+)\]+", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    kinds = {
+        "input": InputSettings,
+        "input.synthetic": SyntheticSettings,
+        "observation": ObservationSettings,
+        "measure": MeasureSettings,
+        "measure.detection": DetectionSettings,
+        "output": SizesOutput,
+        "run": RunSettings,
+    }
+    # On the page of the galaxies.
+    elsewhere = {"input.fits", "input.particles", "input.render"}
+    assert set(documented) == set(kinds) | elsewhere
+    for name, kind in kinds.items():
+        own = {f.name: f for f in fields(kind)}
+        tables = {f for f in own if f"{name}.{f}" in documented}
+        tables -= set(documented[name])
+        assert set(documented[name]) == set(own) - tables, name
+        for key, text in documented[name].items():
+            default = own[key].default
+            if text == "needed":
+                assert default is MISSING, key
+            elif text == "{}":
+                assert is_dataclass(own[key].default_factory()), key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
+    for bit, flag in re.findall(r"^\| (\d+) \| `(\w+)`", page, flags=re.MULTILINE):
+        assert Flag[flag] == int(bit)
+    assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
 def test_settings_of_an_ensemble(repository):
