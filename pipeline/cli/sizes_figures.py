@@ -110,7 +110,7 @@ def _snr_axis(axis: Axes, snr: tuple[float, ...]) -> None:
         axis.set_xscale("log")
     axis.set_xlim(snr[0] / 1.15, snr[-1] * 1.15)
     axis.set_xticks(snr, [f"{value:g}" for value in snr])
-    axis.minorticks_off()
+    axis.xaxis.minorticks_off()
 
 
 def estimators_figure(sample: Sample, ratios: Table) -> Figure:
@@ -118,7 +118,7 @@ def estimators_figure(sample: Sample, ratios: Table) -> Figure:
     bands = sample.settings.observation
     names = sample.settings.measure.estimators
     figure = new_figure(1.0 + 3.1 * len(bands), 6.2)
-    axes = figure.subplots(2, len(bands), squeeze=False, sharey=True)
+    axes = figure.subplots(2, len(bands), squeeze=False, sharey="col")
     colours = (BLUE, ACCENT, "#5f7f4f", "#8a5a9c", "#b58b1f", "#3a8f8f", "#a03c5a", MUTED)
     for j, band in enumerate(bands):
         for i, prefix in enumerate(("", "corrected_")):
@@ -134,6 +134,8 @@ def estimators_figure(sample: Sample, ratios: Table) -> Figure:
                 ]
                 axis.plot(snr, middle, color=colour, marker="o", ms=3.5, lw=1.1, label=name)
             axis.axhline(1.0, color=LINE, lw=1, zorder=0)
+            axis.set_yscale("log")
+            log_ticks(axis, "y")
             _snr_axis(axis, band.snr)
             tidy(axis, f"{band.label}, {'corrected' if prefix else 'as measured'}", grid=True)
         axes[1, j].set_xlabel(_KINDS[band.snr_kind])
