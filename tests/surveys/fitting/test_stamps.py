@@ -71,7 +71,7 @@ def test_it_is_the_transform_of_the_whole_plane(table, off_centre):
 
 
 def test_slopes_are_finite_differences(table, smooth):
-    plans = [plan_of(smooth), plan_of(smooth, smooth.transfer * (1 + 1e-3j))]
+    plans = [plan_of(smooth), plan_of(smooth, smooth.response.transfer * (1 + 1e-3j))]
     assert [jnp.iscomplexobj(plan.transfer) for plan in plans] == [False, True]
     for plan in plans:
         both = jax.jit(lambda p, plan=plan: image_and_slopes(p, plan, table))
@@ -122,11 +122,11 @@ def test_noise_power_is_that_of_draws(smooth):
     rng = np.random.default_rng(0)
     weights = jnp.asarray(rng.normal(size=(2, N, N)).cumsum(-1), jnp.float32)
     power = np.asarray(plan.noise_power(weights))
-    draws = jax.vmap(smooth.noise)(jax.random.split(jax.random.key(0), 2000))
+    draws = jax.vmap(smooth.response.noise)(jax.random.split(jax.random.key(0), 2000))
     sums = np.asarray(jnp.einsum("dyx,pyx->dp", draws, weights))
     np.testing.assert_allclose(sums.std(0), np.sqrt(np.diagonal(power)), rtol=4 / math.sqrt(4000))
     correlation = power[0, 1] / math.sqrt(power[0, 0] * power[1, 1])
     assert np.corrcoef(sums.T)[0, 1] == pytest.approx(correlation, abs=4 / math.sqrt(2000))
-    white = stamp_plan(smooth.transfer, smooth.oversampling, N).noise_power(weights)
+    white = stamp_plan(smooth.response.transfer, smooth.response.oversampling, N).noise_power(weights)
     flat = np.asarray(weights).reshape(2, -1)
     np.testing.assert_allclose(white, flat @ flat.T, rtol=1e-5)
