@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from surveys.images.bands import Band, band_images
+from surveys.images.bands import Band, band_images, band_weights
 from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, GalaxyImages, ImageSource
 from surveys.images.photometry import distance_factor, kpc_per_arcsec
 from surveys.mock_sizes.fits import (
@@ -26,7 +26,7 @@ from surveys.mock_sizes.fits import (
     fit_stamps,
     plan_of,
 )
-from surveys.mock_sizes.galaxies import cosmology_of, open_galaxies
+from surveys.mock_sizes.galaxies import check_bright, check_scale, cosmology_of, open_galaxies
 from surveys.mock_sizes.instruments import Observing, observing
 from surveys.mock_sizes.noise_of_segments import segment_snr
 from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
@@ -164,12 +164,16 @@ def run(settings: SizesSettings, where: Path, tell: Tell = lambda *_: None) -> S
     """
     cosmology = cosmology_of(settings.input, where)
     source = open_galaxies(settings.input, where, cosmology)
+    check_scale(settings, source.unit, where)
     n = len(source) if settings.input.n is None else min(len(source), settings.input.n)
     # Every instrument is set up once, before threads wait for each other; errors are plain here.
     redshift = np.asarray(source.redshift, np.float64)[:n]
+    planes_of = source.source if settings.input.files else str(where)
     for i, one in enumerate(settings.observation):
         for z in np.unique(redshift):
-            observing(one, float(z), where, f"observation[{i}]")
+            how = observing(one, float(z), where, f"observation[{i}]")
+            band = _band(one, how.instrument)
+            band_weights(source.rest_um, float(z), band, planes_of)
     task = dask.delayed(_batch, pure=False)  # type: ignore[attr-defined]
     starts = range(0, n, settings.run.batch)
     tasks = [
@@ -190,6 +194,10 @@ def run(settings: SizesSettings, where: Path, tell: Tell = lambda *_: None) -> S
         np.concatenate([batch.plane_kpc for batch in found]),
         np.concatenate([batch.luminosity for batch in found]),
     )
+
+
+def _band(wanted: ObservationSettings, instrument: Instrument) -> Band:
+    return Band(wanted.label, instrument.wavelength_um, instrument.width_um)
 
 
 def _again(source: ImageSource, settings: SizesSettings) -> ImageSource | None:
@@ -250,12 +258,12 @@ def _see(
     z = float(images.redshift[0])
     how = observing(wanted, z, where, f"observation[{band}]")
     instrument = how.instrument
-    sky = band_images(images, Band(wanted.label, instrument.wavelength_um, instrument.width_um))[0]
+    sky = band_images(images, _band(wanted, instrument))[0]
     flux = float(sky.sum(dtype=np.float64))
     # A camera's sky is in nJy, an interferometer's in Jy.
-    sky = (sky.astype(np.float64) * factor * (1e-9 if instrument.samples else 1.0)).astype(
-        np.float32
-    )
+    sky = sky.astype(np.float64) * factor * (1e-9 if instrument.samples else 1.0)
+    check_bright(sky, images)
+    sky = sky.astype(np.float32)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.run.seed), galaxy), band)
     of_offset, of_noise = jax.random.split(key)
     ratio = instrument.pixel_arcsec * kpc_arcsec / float(images.pixel_kpc[0])
