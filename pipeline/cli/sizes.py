@@ -13,7 +13,10 @@ def sizes(
     config: Annotated[Path, typer.Argument(help="TOML file of galaxies and instruments.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     seed: Annotated[
-        int | None, typer.Option("--seed", help="Of everything random. [of the file]")
+        int | None,
+        typer.Option(
+            "--seed", min=0, max=(1 << 63) - 1, help="Of everything random. [of the file]"
+        ),
     ] = None,
     json_summary: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON.")
@@ -31,11 +34,13 @@ def sizes(
     from pipeline.cli.sizes_results import said, write_results
     from pipeline.config import input_error, load_config
     from pipeline.device import prepare
+    from pipeline.sinks.atomic import check_folder
     from surveys.errors import SettingProblem
     from surveys.mock_sizes.run import run
     from surveys.mock_sizes.settings import SizesSettings
 
     settings = load_config(config, SizesSettings)
+    check_folder(out)
     if seed is not None:
         settings = replace(settings, run=replace(settings.run, seed=seed))
     prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -13,7 +14,8 @@ import h5py
 import numpy as np
 from astropy.table import Table
 
-from pipeline.cli.sizes_figures import figures
+from pipeline.cli.sizes_figures import count_galaxies, figures
+from pipeline.cli.sizes_gallery import gallery_figure
 from pipeline.report.style import to_png
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
@@ -32,6 +34,16 @@ from surveys.mock_sizes.tables import observations_table, sizes_table, structure
 from surveys.sizes.flags import Flag
 
 FORMAT = "slowburst-size-draws/1"
+_SOMETIMES = {
+    "structure.ecsv",
+    "wavelengths.ecsv",
+    "statements.ecsv",
+    "draws.h5",
+    "size_luminosity.png",
+    "evolution.png",
+    "wavelengths.png",
+    "gallery.png",
+}
 
 
 def write_results(out: Path, sample: Sample) -> dict[str, Any]:
@@ -42,7 +54,7 @@ def write_results(out: Path, sample: Sample) -> dict[str, Any]:
     dict
         The contents of ``summary.json``.
     """
-    sizes = sizes_table(sample)
+    settings, sizes = sample.settings, sizes_table(sample)
     ratios, relations = ratios_table(sizes), relations_of(sample, sizes)
     compared = compare_statements(sample, ratios)
     summary = _summary(sample, sizes, relations, compared)
@@ -60,24 +72,34 @@ def write_results(out: Path, sample: Sample) -> dict[str, Any]:
         if table is not None:
             table.meta.update(about)
             write_table(out / f"{name}.ecsv", table)
-    if sample.settings.output.draws:
+    if settings.output.draws:
         write_hdf5(out / "draws.h5", partial(_fill_draws, sample=sample))
-    for name, figure in figures(sample, ratios, relations, tables["wavelengths"]).items():
+    drawn = figures(sample, ratios, relations, tables["wavelengths"])
+    if settings.output.gallery:
+        drawn["gallery.png"] = gallery_figure(sample)
+    for name, figure in drawn.items():
         write_bytes(out / name, to_png(figure))
+    kept = {f"{name}.ecsv" for name, table in tables.items() if table is not None} | set(drawn)
+    _remove_others(out, kept | ({"draws.h5"} if settings.output.draws else set()))
     write_summary(out / "summary.json", summary)
     return summary
 
 
 def said(summary: Mapping[str, Any]) -> Iterator[str]:
     """What the command prints."""
-    kind = "synthetic galaxies" if summary["synthetic"] else "galaxies"
+    galaxies = count_galaxies(summary["n_galaxies"], summary["synthetic"])
     n_bands, n_stamps = len(summary["bands"]), summary["n_stamps"]
-    yield f"{summary['n_galaxies']} {kind} in {n_bands} bands: {n_stamps} stamps"
+    bands = "1 band" if n_bands == 1 else f"{n_bands} bands"
+    stamps = "1 stamp" if n_stamps == 1 else f"{n_stamps} stamps"
+    yield f"{galaxies} in {bands}: {stamps}"
     for band, numbers in summary["ratios"].items():
+        ratio, better = (
+            "unknown" if numbers[name] is None else f"{numbers[name]:.2f}"
+            for name in ("ratio", "corrected")
+        )
         yield (
-            f"{band}: observed over intrinsic size {numbers['ratio']:.2f}, corrected "
-            f"{numbers['corrected']:.2f} at S/N {numbers['snr']:g} "
-            f"({numbers['detected']:.0%} detected)"
+            f"{band}: observed over intrinsic size {ratio}, corrected {better} at "
+            f"{numbers['level']} ({numbers['detected']:.0%} detected)"
         )
     yield from (f"note: {note}" for note in summary["notes"])
 
@@ -90,17 +112,17 @@ def _summary(
     first = settings.measure.estimators[0]
     by_band = {}
     for band in settings.observation:
+        snr = band.snr[band.deepest]
         rows = sizes[
-            (sizes["band"] == band.label)
-            & (sizes["snr"] == band.snr[-1])
-            & (sizes["estimator"] == first)
+            (sizes["band"] == band.label) & (sizes["snr"] == snr) & (sizes["estimator"] == first)
         ]
         ratio = np.asarray(rows["ratio"], float)
         better = np.asarray(rows["r_corrected_kpc"], float) / np.asarray(rows["r_intrinsic_kpc"])
         found = (np.asarray(rows["flags"]) & int(Flag.NOT_DETECTED)) == 0
         by_band[band.label] = {
             "estimator": first,
-            "snr": band.snr[-1],
+            "snr": snr,
+            "level": band.level(snr),
             "ratio": _median(ratio),
             "corrected": _median(better),
             "detected": float(found.mean()),
@@ -118,7 +140,7 @@ def _summary(
                 "band": r.band,
                 "what": r.what,
                 "z": None if np.isnan(r.z) else r.z,
-                **{name: r.fit.value(name) for name in r.fit.names},
+                **{name: _number(r.fit.value(name)) for name in r.fit.names},
             }
             for r in relations
         ],
@@ -138,16 +160,32 @@ def _notes(sample: Sample, sizes: Table) -> list[str]:
     notes = []
     if sample.synthetic:
         notes.append("the galaxies are made up: they follow published trends by construction")
+    dark = {s.galaxy for s in sample.seen if not s.flux > 0}
+    if dark:
+        galaxies = count_galaxies(len(dark), False)
+        notes.append(f"{galaxies} without light in a band: no S/N can be reached there")
     lost = (np.asarray(sizes["flags"]) & int(Flag.NOT_DETECTED)) > 0
     if lost.any():
         notes.append(f"{lost.sum()} of {len(sizes)} rows have no source: flag 1 of sizes.ecsv")
     return notes
 
 
-def _median(values: Any) -> float:
+def _median(values: Any) -> float | None:
     values = np.asarray(values, float)
     values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else float("nan")
+    return float(np.median(values)) if len(values) else None
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if np.isfinite(value) else None
+
+
+def _remove_others(out: Path, written: set[str]) -> None:
+    """Remove what an earlier run wrote and this one did not: it would be taken for its own."""
+    for name in _SOMETIMES - written:
+        with contextlib.suppress(OSError):
+            (out / name).unlink()
 
 
 def _fill_draws(file: h5py.File, sample: Sample) -> None:

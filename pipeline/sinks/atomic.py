@@ -41,6 +41,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def check_folder(out: Path) -> None:
+    """Raise InputError, before any work, where results cannot be written to a folder.
+
+    Nothing is made.
+    """
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise cannot_write(nearest, NotADirectoryError(errno.ENOTDIR, "is no folder"))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise cannot_write(nearest, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
 def part_of(path: Path) -> Path:
     """Where a file is written until it is whole."""
     return path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from surveys.errors import InputError
+from surveys.errors import InputError, SettingProblem
 from surveys.instruments.alma import CII_GHZ
 from surveys.instruments.nircam import FILTERS
 from surveys.interferometer.setups import AlmaSetup, configuration_for
@@ -72,7 +72,11 @@ def observing(settings: ObservationSettings, redshift: float, where: Path, field
     except InputError:
         raise
     except ValueError as error:
-        problem = str(error).partition("; ")
+        if isinstance(error, SettingProblem):
+            field, text = f"{field}.{error.field}", f"{error.problem}; {error.remedy}"
+        else:
+            text = str(error)
+        problem = text.partition("; ")
         at = f" (z = {redshift:.3g})" if key else ""
         remedy = problem[2] or "give another"
         raise InputError(str(where), field, problem[0] + at, remedy) from error

@@ -28,7 +28,7 @@ def segment_snr(measured: Measured, sigma: Real, instrument: Instrument) -> Real
     """
     n_pixels = np.maximum(measured.n_pixels, 1)
     if instrument.response.noise_amplitude is None:
-        return measured.flux / (sigma * np.sqrt(n_pixels))
+        return _over(measured.flux, sigma * np.sqrt(n_pixels))
     # The factor at a few areas, and between them by logarithms.
     grid = instrument.response.grid
     areas = np.geomspace(1, instrument.response.n_pixels**2, _N_AREAS)
@@ -38,4 +38,9 @@ def segment_snr(measured: Measured, sigma: Real, instrument: Instrument) -> Real
     factors = np.asarray(instrument.response.noise_factor(jnp.asarray(inside, jnp.float32)))
     # A disc of one pixel has some of its neighbours; its noise is that of the weights.
     factor = np.interp(np.log(n_pixels), np.log(areas), np.log(factors))
-    return measured.flux / (sigma * np.exp(factor))
+    return _over(measured.flux, sigma * np.exp(factor))
+
+
+def _over(flux: Real, noise: Real) -> Real:
+    """Without noise, as of a galaxy without light at any S/N, there is no ratio."""
+    return np.divide(flux, noise, out=np.full(flux.shape, np.nan), where=noise > 0)

@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.images.bands import band_weights
 from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, GalaxyImages, ImageSource
 from surveys.images.photometry import distance_factor, kpc_per_arcsec
-from surveys.mock_sizes.galaxies import cosmology_of, open_galaxies
+from surveys.mock_sizes.galaxies import check_scale, cosmology_of, open_galaxies
 from surveys.mock_sizes.instruments import observing
-from surveys.mock_sizes.seeing import Seen, intrinsic_planes, see
+from surveys.mock_sizes.seeing import Seen, band_of, intrinsic_planes, see
 from surveys.mock_sizes.settings import SizesSettings
 from surveys.scheduling import Tell, Workers, compute
 
@@ -83,12 +84,16 @@ def run(settings: SizesSettings, where: Path, tell: Tell = lambda *_: None) -> S
     """
     cosmology = cosmology_of(settings.input, where)
     source = open_galaxies(settings.input, where, cosmology)
+    check_scale(settings, source.unit, where)
     n = len(source) if settings.input.n is None else min(len(source), settings.input.n)
     # Every instrument is set up once, before threads wait for each other; errors are plain here.
     redshift = np.asarray(source.redshift, np.float64)[:n]
+    planes_of = source.source if settings.input.files else str(where)
     for i, one in enumerate(settings.observation):
         for z in np.unique(redshift):
-            observing(one, float(z), where, f"observation[{i}]")
+            how = observing(one, float(z), where, f"observation[{i}]")
+            band = band_of(one, how.instrument)
+            band_weights(source.rest_um, float(z), band, planes_of)
     task = dask.delayed(_batch, pure=False)  # type: ignore[attr-defined]
     starts = range(0, n, settings.run.batch)
     tasks = [

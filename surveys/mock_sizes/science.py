@@ -101,17 +101,17 @@ def wavelengths_table(sample: Sample) -> Table | None:
 def relations_of(sample: Sample, sizes: Table) -> list[Relation]:
     """Size against luminosity at each redshift, and against redshift, of each band.
 
-    Intrinsic sizes, and those observed and corrected at the highest S/N, by the first estimator.
+    Intrinsic sizes, and those observed and corrected with the least noise, by the first estimator.
     Those that have too few galaxies are left out.
     """
     estimator = sample.settings.measure.estimators[0]
     first = np.asarray(sizes["estimator"]) == estimator
-    place = {name: i for i, name in enumerate(sample.names)}
     found = []
-    for band in sample.settings.observation:
-        label, snr = band.label, band.snr[-1]
+    for i, band in enumerate(sample.settings.observation):
+        label, snr = band.label, band.snr[band.deepest]
         rows = sizes[first & (sizes["band"] == label) & (sizes["snr"] == snr)]
-        galaxy = np.array([place[name] for name in rows["galaxy"]])
+        # One row each, in this order; names may be those of several.
+        galaxy = np.array([seen.galaxy for seen in sample.seen if seen.band == i])
         z = sample.redshift[galaxy]
         light = _luminosity(sample, galaxy, label)
         kinds = [

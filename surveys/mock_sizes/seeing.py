@@ -24,6 +24,7 @@ from surveys.mock_sizes.fits import (
     fit_stamps,
     plan_of,
 )
+from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
 from surveys.mock_sizes.noise_of_segments import segment_snr
 from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
@@ -98,6 +99,11 @@ class Seen:
         return self.measured.radius[estimator]
 
 
+def band_of(wanted: ObservationSettings, instrument: Instrument) -> Band:
+    """The band of an observation."""
+    return Band(wanted.label, instrument.wavelength_um, instrument.width_um)
+
+
 def see(
     settings: SizesSettings,
     where: Path,
@@ -125,12 +131,12 @@ def see(
     z = float(images.redshift[0])
     how = observing(wanted, z, where, f"observation[{band}]")
     instrument = how.instrument
-    sky = band_images(images, Band(wanted.label, instrument.wavelength_um, instrument.width_um))[0]
+    sky = band_images(images, band_of(wanted, instrument))[0]
     flux = float(sky.sum(dtype=np.float64))
     # A camera's sky is in nJy, an interferometer's in Jy.
-    sky = (sky.astype(np.float64) * factor * (1e-9 if instrument.samples else 1.0)).astype(
-        np.float32
-    )
+    sky = sky.astype(np.float64) * factor * (1e-9 if instrument.samples else 1.0)
+    check_bright(sky, images)
+    sky = sky.astype(np.float32)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.run.seed), galaxy), band)
     of_offset, of_noise = jax.random.split(key)
     ratio = instrument.pixel_arcsec * kpc_arcsec / float(images.pixel_kpc[0])

@@ -159,14 +159,30 @@ class ObservationSettings:
                 "robust": (-2.0, 2.0),
             },
         )
+        self._check_snr()
+        self._check_instrument()
+        if self.name is not None and not (
+            self.name.strip(" .") and self.name.isprintable() and "/" not in self.name
+        ):
+            # It is that of a group in draws.h5.
+            remedy = "give a word or some, of printable characters other than /"
+            raise SettingProblem("name", f"is {self.name!r}", remedy)
+
+    def _check_snr(self) -> None:
         if not self.snr:
             raise SettingProblem("snr", "is empty", "give numbers")
+        magnitudes = self.snr_kind == "depth" and self.instrument != "ALMA"
+        # Beyond these, squares of the noise are beyond single precision.
+        least, most = (0.0, 60.0) if magnitudes else (1e-12, 1e12)
         for value in self.snr:
             if not 0 < value < math.inf:
                 raise SettingProblem("snr", f"has {value:g}", "give numbers above 0")
+            if not least <= value <= most:
+                what = " (magnitudes)" if magnitudes else ""
+                remedy = f"give numbers from {least:g} to {most:g}{what}"
+                raise SettingProblem("snr", f"has {value:g}", remedy)
         if list(self.snr) != sorted(set(self.snr)):
             raise SettingProblem("snr", f"is {list(self.snr)}", "give rising numbers, each once")
-        self._check_instrument()
 
     def _check_instrument(self) -> None:
         needs = {
@@ -202,6 +218,23 @@ class ObservationSettings:
         if self.photon_noise and (self.instrument != "NIRCam" or self.snr_kind != "exposure"):
             remedy = 'give snr_kind = "exposure" and times in s with NIRCam'
             raise SettingProblem("photon_noise", "needs a time", remedy)
+
+    @property
+    def deepest(self) -> int:
+        """Place of the entry of ``snr`` that has the least noise: the first or the last."""
+        noise = self.snr_kind == "rms" or (self.snr_kind == "depth" and self.instrument == "ALMA")
+        return 0 if noise else -1
+
+    def level(self, snr: float) -> str:
+        """An entry of ``snr`` in words."""
+        array = self.instrument == "ALMA"
+        if self.snr_kind == "depth":
+            return f"a depth of {snr:g} {'µJy/beam' if array else 'mag'}"
+        if self.snr_kind == "rms":
+            return f"a noise of {snr:g}"
+        if self.snr_kind == "exposure":
+            return f"{snr:g} s"
+        return f"{self.snr_kind} S/N {snr:g}"
 
     @property
     def label(self) -> str:

@@ -134,7 +134,8 @@ def _ratio(ratios: Table, key: tuple[str, str], statement: Statement) -> Interva
         inside &= (snr >= statement.snr[0]) & (snr <= statement.snr[1])
     if statement.key == "alma":
         return _noise_over_none(rows[inside])
-    inside &= np.asarray(rows["n_used"]) > 1
+    # Of one or two galaxies the error is not known.
+    inside &= np.isfinite(np.asarray(rows["median_err"]))
     if not inside.any():
         return None
     median, error = (np.asarray(rows[name])[inside] for name in ("median", "median_err"))
@@ -146,7 +147,7 @@ def _noise_over_none(rows: Table) -> Interval | None:
     """Sizes at the lowest S/N over those at the highest, over redshifts."""
     found = []
     for z in np.unique(np.asarray(rows["z"])):
-        at = rows[(rows["z"] == z) & (np.asarray(rows["n_used"]) > 1)]
+        at = rows[(rows["z"] == z) & np.isfinite(np.asarray(rows["median_err"]))]
         if len(at) < 2:
             continue
         at.sort("snr")

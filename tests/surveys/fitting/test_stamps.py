@@ -127,6 +127,8 @@ def test_noise_power_is_that_of_draws(smooth):
     np.testing.assert_allclose(sums.std(0), np.sqrt(np.diagonal(power)), rtol=4 / math.sqrt(4000))
     correlation = power[0, 1] / math.sqrt(power[0, 0] * power[1, 1])
     assert np.corrcoef(sums.T)[0, 1] == pytest.approx(correlation, abs=4 / math.sqrt(2000))
-    white = stamp_plan(smooth.response.transfer, smooth.response.oversampling, N).noise_power(weights)
+    white = stamp_plan(smooth.response.transfer, smooth.response.oversampling, N).noise_power(
+        weights
+    )
     flat = np.asarray(weights).reshape(2, -1)
     np.testing.assert_allclose(white, flat @ flat.T, rtol=1e-5)
