@@ -152,7 +152,9 @@ def see(
     level = jnp.repeat(jnp.asarray(sigma, jnp.float32), n_draws)
     photons = jnp.repeat(jnp.asarray(how.flux_per_electron, jnp.float32), n_draws)
     noise = level, photons, keys
-    measured, fits, first = _measured(settings, instrument, truth[0], noise)
+    # The first of each S/N.
+    shown = np.arange(0, len(keys), n_draws)
+    measured, fits, first = _measured(settings, instrument, truth[0], noise, shown)
     if VISIBILITIES in estimators and instrument.samples is not None:
         dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
         wanted_fit = settings.measure.visibilities
@@ -186,7 +188,7 @@ def see(
         fits=fits,
         segment_snr=snr,
         corrected=corrected,
-        stamps=first[::n_draws] if galaxy < settings.output.gallery else None,
+        stamps=first if galaxy < settings.output.gallery else None,
     )
 
 
@@ -204,8 +206,9 @@ def _measured(
     instrument: Instrument,
     truth: Array,
     noise: tuple[Array, Array, Array],
+    shown: NDArray[np.int64],
 ) -> tuple[Measured, dict[str, Fits], NDArray[np.float32]]:
-    """Sizes in all stamps, and the stamps."""
+    """Sizes in all stamps, and those of the stamps that are shown: all may be beyond memory."""
     detection = _detection(settings, instrument)
     wanted = settings.measure
     plain = tuple(name for name in wanted.estimators if name in ESTIMATORS)
@@ -225,7 +228,8 @@ def _measured(
             fits.append(fit_stamps(noisy, level, segments, plan, wanted.sersic))
         keep = min(at_once, n - start)
         parts.append(jax.tree.map(lambda a, keep=keep: a[:keep], part))
-        stamps.append(np.asarray(noisy)[:keep])
+        at = shown[(shown >= start) & (shown < start + keep)] - start
+        stamps.append(np.asarray(noisy)[at])
     together = jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
     whole = {}
     if fits:

@@ -24,6 +24,7 @@ APERTURE_M = 6.6
 
 _ARCSEC = math.radians(1 / 3600)
 _MOST_OVERSAMPLING = 8
+_LARGEST_ARCSEC = 30.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def nircam(
     side = _psf_side(stamps.n_pixels, oversampling)
     fine = pixel_arcsec / oversampling
     if psf_file is None:
+        _check_field(stamps.n_pixels, pixel_arcsec)
         psf = nircam_psf(band.name, fine, side)
     else:
         psf = read_psf(psf_file).resampled(fine, side)
@@ -80,6 +82,15 @@ def nircam(
     return _camera(
         f"NIRCam {band.name}", psf, (band.pivot_um, band.width_um), pixel_arcsec, stamps, rms
     )
+
+
+def _check_field(n_pixels: int, pixel_arcsec: float) -> None:
+    """Raise SettingProblem where the PSF, twice as large as the stamp, cannot be computed."""
+    if not 1e-3 <= pixel_arcsec <= 1.0:
+        raise SettingProblem("pixel_arcsec", f"is {pixel_arcsec:g}", "give 0.001 to 1 arcsec")
+    if n_pixels * pixel_arcsec > _LARGEST_ARCSEC:
+        problem = f"is {n_pixels}, which make {n_pixels * pixel_arcsec:.3g} arcsec"
+        raise SettingProblem("n_pixels", problem, f"give {_LARGEST_ARCSEC:g} arcsec or less")
 
 
 def gaussian_camera(fwhm_arcsec: float, wavelength_um: float, stamps: Stamps) -> Instrument:

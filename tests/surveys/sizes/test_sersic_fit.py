@@ -161,7 +161,7 @@ def test_any_source_is_found(plan, table):
 
 def drawn(webb, sersic, index, snr, radius=5.0, key=0):
     """Draws of noise of a galaxy through NIRCam, with an axis ratio of 0.7."""
-    s, ratio = webb.oversampling, 0.7
+    s, ratio = webb.response.oversampling, 0.7
     shape = (radius * s / math.sqrt(ratio), index, ratio, 0.5)
     sky = sersic(N * s, *shape, (0.5, -0.25), points=9)
     middle = (N * s - 1) / 2
