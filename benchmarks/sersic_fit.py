@@ -25,7 +25,7 @@ from surveys.observing.cameras import Stamps, nircam
 from surveys.observing.instrument import Instrument
 from surveys.observing.observe import Observation, observe
 from surveys.psf.nircam import nircam_psf
-from surveys.sizes.measure import Detection, detection_for
+from surveys.sizes.measure import Detection
 from surveys.sizes.neighbours import bright_neighbours
 from surveys.sizes.segmentation import DetectionSettings
 from surveys.sizes.sersic_fit import fit_sersic
@@ -70,10 +70,8 @@ def ours(seen: Observation, plan: StampPlan, fwhm: float) -> tuple[SersicSizes, 
     """Sizes, and seconds a stamp once compiled."""
     images = seen.image
     sigma = jnp.broadcast_to(seen.sigma, len(images))
-    settings = DetectionSettings()
-    taps = detection_for(settings, fwhm)
-    # White noise, smoothed along both axes.
-    found = Detection(settings, taps, float((taps**2).sum())).segments(images, sigma)
+    # White noise, of which a weighted sum has the root of the squares of the weights.
+    found = Detection.of(DetectionSettings(), fwhm, jnp.linalg.norm).segments(images, sigma)
     others = jnp.asarray(bright_neighbours(images, sigma, found.others))
     stamps = (images, sigma, jnp.asarray(found.source), others, plan)
     sizes = jax.block_until_ready(fit_sersic(*stamps))

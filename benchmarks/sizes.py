@@ -25,7 +25,7 @@ from photutils.segmentation import SegmentationImage, SourceCatalog
 from surveys.observing.cameras import Stamps, nircam
 from surveys.observing.observe import observe, on_instrument, with_noise
 from surveys.sizes.estimators import ESTIMATORS
-from surveys.sizes.measure import Detection, detection_for, measure
+from surveys.sizes.measure import Detection, measure
 from surveys.sizes.radii import pixel_radius
 from surveys.sizes.segmentation import DetectionSettings
 from surveys.sizes.source import source_of
@@ -66,9 +66,8 @@ def main() -> None:
         key=jax.random.key(0), n_draws=BATCH,
     )  # fmt: skip
     images, sigma = seen.image, jnp.full(BATCH, seen.sigma)
-    taps = detection_for(DetectionSettings(), instrument.fwhm_pixels)
-    factor = float(instrument.response.noise_factor(jnp.asarray(np.outer(taps, taps))))
-    detection = Detection(DetectionSettings(), taps, factor)
+    response = instrument.response
+    detection = Detection.of(DetectionSettings(), instrument.fwhm_pixels, response.noise_factor)
     segments = detection.segments(images, sigma)
     keys = jax.random.split(jax.random.key(1), BATCH)
     truth = jnp.broadcast_to(seen.noise_free, images.shape)

@@ -15,7 +15,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from surveys.errors import InputError
-from surveys.images.galaxies import GalaxyImages, check_interval
+from surveys.images.galaxies import GalaxyImages, check_interval, images_of
 from surveys.images.photometry import parse_unit
 from surveys.images.pixels import OnNan, check_side, clean, square
 
@@ -106,10 +106,7 @@ class CubeFiles:
         flux = np.empty((stop - start, len(self.rest_um), self.n_pixels, self.n_pixels), np.float32)
         for i, cube in enumerate(self._cubes[start:stop]):
             flux[i] = square(self._planes(cube), self.n_pixels)
-        return GalaxyImages(
-            self.names[start:stop], flux, self.rest_um, self.redshift[start:stop],
-            self.pixel_kpc[start:stop], self.unit, self.synthetic, self.source,
-        )  # fmt: skip
+        return images_of(self, start, flux)
 
     def _planes(self, cube: Cube) -> NDArray[np.float32]:
         with opened(cube.path) as hdus:

@@ -7,7 +7,7 @@ of those that are asked for, so that memory is bounded by the batch.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,6 +74,11 @@ class GalaxyImages:
     def __len__(self) -> int:
         return len(self.names)
 
+    def one(self, i: int) -> GalaxyImages:
+        """The images of one galaxy, (1, wavelength, y, x)."""
+        names = ("names", "flux", "redshift", "pixel_kpc")
+        return replace(self, **{name: getattr(self, name)[i : i + 1] for name in names})
+
 
 class ImageSource(Protocol):
     """Galaxies whose images can be read, a few at a time.
@@ -106,6 +111,21 @@ class ImageSource(Protocol):
     def read(self, start: int, stop: int) -> GalaxyImages:
         """Images of the galaxies from `start` to before `stop`."""
         ...
+
+
+def images_of(source: ImageSource, start: int, flux: Array) -> GalaxyImages:
+    """Images of a source's galaxies from `start` on, as many as `flux` has."""
+    part = slice(start, start + len(flux))
+    return GalaxyImages(
+        source.names[part],
+        flux,
+        source.rest_um,
+        source.redshift[part],
+        source.pixel_kpc[part],
+        source.unit,
+        source.synthetic,
+        source.source,
+    )
 
 
 def batches(source: ImageSource, size: int) -> Iterator[GalaxyImages]:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.errors import InputError
-from surveys.images.galaxies import UNITS, GalaxyImages, check_interval
+from surveys.images.galaxies import UNITS, GalaxyImages, check_interval, images_of
 from surveys.images.pixels import OnNan, check_side, clean, square
 
 FORMAT = "slowburst-galaxies/1"
@@ -87,11 +87,7 @@ class Hdf5Stack:
                 for one, name in zip(flux, self.names[start:stop], strict=True)
             ]
         )
-        return GalaxyImages(
-            self.names[start:stop], square(flux, self.n_pixels), self.rest_um,
-            self.redshift[start:stop], self.pixel_kpc[start:stop], self.unit, self.synthetic,
-            self.source,
-        )  # fmt: skip
+        return images_of(self, start, square(flux, self.n_pixels))
 
     def _dataset(self, file: h5py.File, key: str) -> h5py.Dataset:
         found = file.get(key)

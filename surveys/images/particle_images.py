@@ -22,7 +22,7 @@ from surveys.images.emission import (
     check_planes,
     dust_spectrum,
 )
-from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval
+from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval, images_of
 from surveys.images.particle_files import ParticleSource
 from surveys.images.particles import Particles, edge_on, face_on, random_rotation
 from surveys.images.populations import PopulationGrid
@@ -117,17 +117,7 @@ class ParticleImages:
         for i in range(start, stop):
             grid = Grid(n, float(self.pixel_kpc[i]))
             flux[i - start] = self._image(self._turned(i), grid)
-        part = slice(start, stop)
-        return GalaxyImages(
-            self.names[part],
-            flux,
-            self.rest_um,
-            self.redshift[part],
-            self.pixel_kpc[part],
-            self.unit,
-            self.synthetic,
-            self.source,
-        )
+        return images_of(self, start, flux)
 
     def _turned(self, index: int) -> Particles:
         galaxy, view = self._particles.read(index), self._settings.view

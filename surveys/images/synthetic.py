@@ -33,7 +33,7 @@ from surveys.images.emission import (
     V_UM,
     dust_spectrum,
 )
-from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval
+from surveys.images.galaxies import LUMINOSITY, GalaxyImages, check_interval, images_of
 from surveys.images.synthetic_settings import LOG_L_STAR, SyntheticSettings
 
 CORE_LIGHT, DISC_LIGHT, CLUMP_LIGHT = 0.55, 0.30, 0.15
@@ -134,17 +134,7 @@ class SyntheticGalaxies:
             last = min(first + CHUNK, n)
             chosen = np.minimum(np.arange(start + first, start + first + CHUNK), len(self) - 1)
             flux[first:last] = self._chunk(chosen)[: last - first]
-        part = slice(start, stop)
-        return GalaxyImages(
-            self.names[part],
-            flux,
-            self.rest_um,
-            self.redshift[part],
-            self.pixel_kpc[part],
-            self.unit,
-            self.synthetic,
-            self.source,
-        )
+        return images_of(self, start, flux)
 
     def luminosities(self) -> NDArray[np.float64]:
         """Observed luminosity of each galaxy at 1500 A, erg/s/Hz."""

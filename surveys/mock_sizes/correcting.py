@@ -29,7 +29,7 @@ from surveys.observing.observe import with_noise
 from surveys.sizes.correction import Corrections, Family, Surface
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.flags import Flag
-from surveys.sizes.measure import Detection, detection_for, measure
+from surveys.sizes.measure import Detection, measure
 from surveys.sizes.segmentation import DetectionSettings
 
 Real = NDArray[np.float64]
@@ -114,10 +114,7 @@ def simulate(
 
         return jax.lax.map(one, parameters)
 
-    settings = DetectionSettings()
-    taps = detection_for(settings, fwhm)
-    factor = float(response.noise_factor(jnp.asarray(np.outer(taps, taps))))
-    detection = Detection(settings, taps, factor)
+    detection = Detection.of(DetectionSettings(), fwhm, response.noise_factor)
     keys = jax.random.split(jax.random.key(seed), n)
     measured: dict[str, list[Real]] = {name: [] for name in ESTIMATORS}
     of_segment = []

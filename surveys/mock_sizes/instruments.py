@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surveys.errors import InputError, SettingProblem
+from surveys.fitting.stamps import StampPlan
 from surveys.instruments.alma import CII_GHZ
 from surveys.instruments.nircam import FILTERS
 from surveys.interferometer.setups import AlmaSetup, configuration_for
 from surveys.interferometer.tracks import Track
 from surveys.interferometer.weighting import Weighting
+from surveys.mock_sizes.fits import plan_of
 from surveys.mock_sizes.settings import ObservationSettings
 from surveys.observing.cameras import Stamps, flux_per_electron, gaussian_camera, nircam
 from surveys.observing.instrument import Instrument
@@ -41,6 +43,11 @@ class Observing:
     instrument: Instrument
     rms: NDArray[np.float64] | None
     flux_per_electron: NDArray[np.float64]
+
+    @cached_property
+    def plan(self) -> StampPlan:
+        """Of fits to stamps; made once for all galaxies."""
+        return plan_of(self.instrument)
 
 
 def observing(settings: ObservationSettings, redshift: float, where: Path, field: str) -> Observing:

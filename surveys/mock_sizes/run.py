@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.images.bands import band_weights
-from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, GalaxyImages, ImageSource
+from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, ImageSource
 from surveys.images.photometry import distance_factor, kpc_per_arcsec
 from surveys.mock_sizes.galaxies import check_scale, cosmology_of, open_galaxies
 from surveys.mock_sizes.instruments import observing
@@ -136,7 +136,7 @@ def _batch(
         factor = distance_factor(images.redshift, cosmology)
     scale = kpc_per_arcsec(images.redshift, cosmology)
     for i in range(stop - start):
-        one = _only(images, i)
+        one = images.one(i)
         for band in range(len(settings.observation)):
             scales = float(scale[i]), float(factor[i])
             found.append(see(settings, where, one, (start + i, band), scales))
@@ -145,16 +145,3 @@ def _batch(
     if images.unit == FLUX_DENSITY:
         light /= distance_factor(images.redshift, cosmology)[:, None]
     return _Batch(found, np.array(sizes), light)
-
-
-def _only(images: GalaxyImages, i: int) -> GalaxyImages:
-    return GalaxyImages(
-        images.names[i : i + 1],
-        images.flux[i : i + 1],
-        images.rest_um,
-        images.redshift[i : i + 1],
-        images.pixel_kpc[i : i + 1],
-        images.unit,
-        images.synthetic,
-        images.source,
-    )

@@ -22,7 +22,6 @@ from surveys.mock_sizes.fits import (
     applies,
     fit_noisy_visibilities,
     fit_stamps,
-    plan_of,
 )
 from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
@@ -33,7 +32,7 @@ from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
 from surveys.observing.observe import on_instrument, seen_and_brightness, with_noise
 from surveys.sizes.correction import load_corrections
 from surveys.sizes.estimators import ESTIMATORS
-from surveys.sizes.measure import Detection, Measured, detection_for, measure
+from surveys.sizes.measure import Detection, Measured, measure
 from surveys.sizes.radii import circular_radius
 from surveys.sizes.source import source_of
 
@@ -154,7 +153,7 @@ def see(
     noise = level, photons, keys
     # The first of each S/N.
     shown = np.arange(0, len(keys), n_draws)
-    measured, fits, first = _measured(settings, instrument, truth[0], noise, shown)
+    measured, fits, first = _measured(settings, how, truth[0], noise, shown)
     if VISIBILITIES in estimators and instrument.samples is not None:
         dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
         wanted_fit = settings.measure.visibilities
@@ -203,17 +202,18 @@ def _sigma(wanted: ObservationSettings, how: Observing, brightness: Brightness) 
 
 def _measured(
     settings: SizesSettings,
-    instrument: Instrument,
+    how: Observing,
     truth: Array,
     noise: tuple[Array, Array, Array],
     shown: NDArray[np.int64],
 ) -> tuple[Measured, dict[str, Fits], NDArray[np.float32]]:
     """Sizes in all stamps, and those of the stamps that are shown: all may be beyond memory."""
-    detection = _detection(settings, instrument)
-    wanted = settings.measure
+    wanted, instrument = settings.measure, how.instrument
+    noise_factor = instrument.response.noise_factor
+    detection = Detection.of(wanted.detection, instrument.fwhm_pixels, noise_factor)
     plain = tuple(name for name in wanted.estimators if name in ESTIMATORS)
     fitted = SERSIC in wanted.estimators and applies(SERSIC, instrument)
-    plan = plan_of(instrument) if fitted else None
+    plan = how.plan if fitted else None
     n = len(noise[0])
     at_once = next((size for size in _AT_ONCE if size >= n), _AT_ONCE[-1])
     parts, stamps, fits = [], [], []
@@ -236,13 +236,6 @@ def _measured(
         names = ("radius", "relative_error", "flags")
         whole[SERSIC] = Fits(*(np.concatenate([getattr(f, k) for f in fits])[:n] for k in names))
     return together, whole, np.concatenate(stamps)
-
-
-def _detection(settings: SizesSettings, instrument: Instrument) -> Detection:
-    wanted = settings.measure.detection
-    taps = detection_for(wanted, instrument.fwhm_pixels)
-    factor = instrument.response.noise_factor(jnp.asarray(np.outer(taps, taps)))
-    return Detection(wanted, taps, float(factor))
 
 
 @jax.jit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -76,6 +77,27 @@ class Detection:
     taps: NDArray[np.float32]
     noise_factor: float
 
+    @classmethod
+    def of(
+        cls,
+        settings: DetectionSettings,
+        fwhm_pixels: float,
+        noise_factor: Callable[[Array], Array],
+    ) -> Detection:
+        """Detection in the stamps of an instrument.
+
+        Parameters
+        ----------
+        settings : DetectionSettings
+        fwhm_pixels : float
+            Of the PSF, which is the width of the smoothing unless the settings have one.
+        noise_factor : callable
+            Weights (y, x) to the noise of the weighted sum of pixels, over that of a pixel.
+        """
+        fwhm = settings.fwhm_pixels if settings.fwhm_pixels is not None else fwhm_pixels
+        taps = smoothing_taps(fwhm)
+        return cls(settings, taps, float(noise_factor(jnp.asarray(np.outer(taps, taps)))))
+
     def segments(self, images: Array, sigma: Array) -> Segments:
         """The sources of images (stamp, y, x) with noise (stamp,)."""
         noise = sigma * self.noise_factor
@@ -119,12 +141,6 @@ def measure(
     far = off > _OFF_CENTRE * search_radius * max(n_y, n_x)
     flags = segments.flags | np.where(far, int(Flag.OFF_CENTRE), 0)
     return Measured(n_pixels=n_pixels, flags=flags, **values)
-
-
-def detection_for(settings: DetectionSettings, fwhm_pixels: float) -> NDArray[np.float32]:
-    """Taps of the smoothing: of the settings' width, or of the PSF's."""
-    fwhm = settings.fwhm_pixels if settings.fwhm_pixels is not None else fwhm_pixels
-    return smoothing_taps(fwhm)
 
 
 @partial(jax.jit, static_argnames=("taps",))
