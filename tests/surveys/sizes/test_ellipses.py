@@ -29,7 +29,9 @@ def test_as_exact_apertures(centre, radius, axis_ratio, angle):
     image = np.exp(-np.hypot(y - 20.3, x - 25.1) / 4)
     exact = EllipticalAperture(centre[::-1], radius, radius * axis_ratio, theta=angle)
     expected = exact.do_photometry(image, method="exact")[0][0]
-    assert ours(image, centre, radius, axis_ratio, angle) == pytest.approx(expected, rel=6e-3)
+    # Columns are a pixel wide: what is narrower than two of them is less exact.
+    tolerance = 6e-3 / min(1.0, radius * axis_ratio) ** 2
+    assert ours(image, centre, radius, axis_ratio, angle) == pytest.approx(expected, rel=tolerance)
 
 
 @pytest.mark.parametrize(("radius", "tolerance"), [(1.0, 6e-3), (2.0, 2e-3), (5.0, 5e-4)])
