@@ -14,13 +14,24 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from surveys.interferometer.cells import column_multiplicity
 from surveys.interferometer.clean import CleanPlan, clean
 from surveys.interferometer.imaging import UvSamples
 
 Unit = Literal["nJy", "Jy/beam"]
+_AT_ONCE = 8
+
+
+def _box(side: int, width: int) -> NDArray[np.complex64]:
+    """Transform (side, 1) of the mean over a pixel and those after it."""
+    k = np.arange(side)[:, None]
+    return np.exp(2j * np.pi / side * k * np.arange(width)).mean(
+        -1, keepdims=True, dtype=np.complex64
+    )
 
 
 @jax.tree_util.register_dataclass
@@ -72,13 +83,24 @@ class Response:
         Array
             (..., y, x) of whole pixels.
         """
+        stack = sky.reshape(-1, *sky.shape[-2:])
+        # A few at a time stay in the caches: three times as fast on a CPU as all at once.
+        images = jax.lax.map(lambda one: self._seen(one, whole), stack, batch_size=_AT_ONCE)
+        return images.reshape(*sky.shape[:-2], *images.shape[-2:])
+
+    def _seen(self, sky: Array, whole: bool) -> Array:
         if self.attenuation is not None:
             sky = sky * self.attenuation
         s, n = self.oversampling, self.grid if whole else self.n_pixels
         side = self.grid * s
-        plane = jnp.fft.rfft2(sky, s=(side, side)) * self.transfer
-        image = jnp.fft.irfft2(plane, s=(side, side))[..., : n * s, : n * s]
-        return image.reshape(*image.shape[:-2], n, s, n, s).sum((-3, -1))
+        # Fine pixels are summed to whole ones along y before their way back: as a product with the
+        # transform of a box, and a sum of the frequencies that whole pixels cannot tell apart.
+        columns = jnp.swapaxes(jnp.fft.rfft(sky, n=side), -1, -2)
+        seen = jnp.fft.fft(columns, n=side) * (self.transfer * _box(side, s)).T
+        seen = seen.reshape(*seen.shape[:-1], s, self.grid).sum(-2)
+        rows = jnp.swapaxes(jnp.fft.ifft(seen)[..., :n], -1, -2)
+        image = jnp.fft.irfft(rows, n=side)[..., : n * s]
+        return image.reshape(*image.shape[:-1], n, s).sum(-1)
 
     def noise(self, key: Array, whole: bool = False) -> Array:
         """Noise with variance 1, (y, x), of a stamp or of the whole padded square."""
