@@ -9,7 +9,7 @@ from functools import lru_cache
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.fft import next_fast_len
 
 from surveys.errors import SettingProblem, check_ranges
@@ -135,17 +135,30 @@ def transfer(
     side = n_grid * pixel_arcsec
     fy, fx = frequencies(n_grid, pixel_arcsec)
     frequency = np.hypot(fy, fx)
-    total, weights = jnp.asarray(0.0), 0.0
+    rms_um = 1e-3 * settings.wavefront_nm
+    total = jnp.zeros((n_grid, n_grid // 2 + 1), complex)
     for wavelength in band.wavelengths_um:
         spacing = 1e-6 * wavelength / (side * ARCSEC)
         amplitude = jnp.asarray(pupil_amplitude(n_grid, spacing, settings.geometry))
         basis = _basis(len(coefficients), n_grid, spacing)
         wavefront = 1e-3 * jnp.tensordot(coefficients, basis, 1) if len(basis) else 0.0
-        optics = monochromatic(amplitude, wavefront, wavelength)
-        kept = scattering(frequency, wavelength, 1e-3 * settings.wavefront_nm, settings.length_m)
-        total = total + optics * kept / wavelength
-        weights += 1 / wavelength
+        pupil = amplitude, wavefront, wavelength
+        total = _added(total, pupil, frequency, rms_um, settings.length_m)
+    weights = sum(1 / wavelength for wavelength in band.wavelengths_um)
     return total / weights * gaussian_transfer(frequency, band.blur_arcsec)
+
+
+@jax.jit
+def _added(
+    total: jax.Array,
+    pupil: tuple[jax.Array, ArrayLike, float],
+    frequency: NDArray[np.float64],
+    rms_um: float,
+    length_m: float,
+) -> jax.Array:
+    """A wavelength more; each waits for the one before, so that the memory of one is enough."""
+    kept = scattering(frequency, pupil[2], rms_um, length_m)
+    return total + monochromatic(*pupil) * kept / pupil[2]
 
 
 def _basis(n_terms: int, n_grid: int, spacing_m: float) -> NDArray[np.float64]:
@@ -213,7 +226,7 @@ def _psf(
     finer = math.ceil(pixel_arcsec / band.nyquist_arcsec)
     step = pixel_arcsec / finer
     field_arcsec = FIELD_ARCSEC * min(1.0, min(band.wavelengths_um))
-    side = max(field_arcsec, 2 * n_pixels * pixel_arcsec)
+    side = max(field_arcsec, 1.5 * n_pixels * pixel_arcsec)
     n_grid = next_fast_len(math.ceil(side / step), real=True)
     plane = _on_finer_grid(_transfer(band, n_grid * step, settings), n_grid)
     if integrate:
