@@ -63,6 +63,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
         "sizes", "pipeline.cli.sizes", "Sizes of galaxies as NIRCam and ALMA would see them."
     ),
+    CommandRow(
+        "survey", "pipeline.cli.survey", "Plan a survey, map it, and turn silence into limits."
+    ),
     CommandRow("train", "pipeline.cli.train", "Train the classifier of candidates."),
     CommandRow("classify", "pipeline.cli.classify", "Tell real candidates of a search from bogus."),
     CommandRow("calibrate", "pipeline.cli.calibrate", "Solve for the gains of antennas."),
