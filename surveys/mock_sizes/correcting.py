@@ -20,7 +20,7 @@ from surveys.fitting.profiles import visibility_table
 from surveys.fitting.stamps import stamp_plan, unit_image
 from surveys.interferometer.clean import CleanSettings
 from surveys.interferometer.setups import AlmaSetup
-from surveys.mock_sizes.noise_of_segments import segment_snr
+from surveys.mock_sizes.noise_of_segments import SegmentNoise
 from surveys.observing.cameras import Stamps, nircam
 from surveys.observing.instrument import Instrument
 from surveys.observing.interferometers import alma
@@ -115,6 +115,7 @@ def simulate(
         return jax.lax.map(one, parameters)
 
     detection = Detection.of(DetectionSettings(), fwhm, response.noise_factor)
+    of_segments = SegmentNoise.of(response)
     keys = jax.random.split(jax.random.key(seed), n)
     measured: dict[str, list[Real]] = {name: [] for name in ESTIMATORS}
     of_segment = []
@@ -128,7 +129,7 @@ def simulate(
         usable = (found.flags & int(Flag.NOT_DETECTED)) == 0
         for name, values in found.radius.items():
             measured[name].append(np.where(usable, values, np.nan)[:keep])
-        of_segment.append(segment_snr(found, np.asarray(sigma), instrument)[:keep])
+        of_segment.append(of_segments.snr(found, np.asarray(sigma))[:keep])
         tell(start + keep, n)
     joined = {name: np.concatenate(values) for name, values in measured.items()}
     return Simulated(radius, axis_ratio, index, snr, joined, np.concatenate(of_segment), fwhm)

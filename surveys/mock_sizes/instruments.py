@@ -17,6 +17,7 @@ from surveys.interferometer.setups import AlmaSetup, configuration_for
 from surveys.interferometer.tracks import Track
 from surveys.interferometer.weighting import Weighting
 from surveys.mock_sizes.fits import plan_of
+from surveys.mock_sizes.noise_of_segments import SegmentNoise
 from surveys.mock_sizes.settings import ObservationSettings
 from surveys.observing.cameras import Stamps, flux_per_electron, gaussian_camera, nircam
 from surveys.observing.instrument import Instrument
@@ -48,6 +49,11 @@ class Observing:
     def plan(self) -> StampPlan:
         """Of fits to stamps; made once for all galaxies."""
         return plan_of(self.instrument)
+
+    @cached_property
+    def segment_noise(self) -> SegmentNoise:
+        """Of the flux in segments."""
+        return SegmentNoise.of(self.instrument.response)
 
 
 def observing(settings: ObservationSettings, redshift: float, where: Path, field: str) -> Observing:

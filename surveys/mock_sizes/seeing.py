@@ -25,7 +25,6 @@ from surveys.mock_sizes.fits import (
 )
 from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
-from surveys.mock_sizes.noise_of_segments import segment_snr
 from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
 from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
@@ -158,7 +157,7 @@ def see(
         dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
         wanted_fit = settings.measure.visibilities
         fits[VISIBILITIES] = fit_noisy_visibilities(dirty, (level, keys), instrument, wanted_fit)
-    snr = segment_snr(measured, np.repeat(sigma, n_draws), instrument)
+    snr = how.segment_noise.snr(measured, np.repeat(sigma, n_draws))
     # Dirty images have other noise and another beam than cleaned ones.
     family = "array" if instrument.samples else "camera"
     if instrument.samples and instrument.response.cleaning is None:
