@@ -20,7 +20,7 @@ from surveys.interferometer.tracks import Track
 from surveys.interferometer.weighting import Weighting
 from surveys.mock_sizes.fits import plan_of
 from surveys.mock_sizes.noise_of_segments import SegmentNoise
-from surveys.mock_sizes.settings import ObservationSettings
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.observing.cameras import Stamps, flux_per_electron, gaussian_camera, nircam
 from surveys.observing.instrument import Instrument
 from surveys.observing.interferometers import alma

@@ -25,7 +25,8 @@ from surveys.mock_sizes.fits import (
 )
 from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
-from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
+from surveys.mock_sizes.observation import ObservationSettings
+from surveys.mock_sizes.settings import SizesSettings
 from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
 from surveys.observing.observe import on_instrument, seen_and_brightness, with_noise

@@ -8,10 +8,10 @@ import pytest
 
 from surveys.errors import InputError, SettingProblem
 from surveys.mock_sizes.instruments import observing, wide_filter_at
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
     SizesSettings,
 )
