@@ -79,6 +79,8 @@ class MeasureSettings:
         The first is that of figures and relations.
     structure : bool
         Whether concentration, asymmetry, Gini and M20 are measured as well.
+    corrections : Path, optional
+        Table that was made for these instruments; the one that ships without.
     detection : DetectionSettings
     sersic : SersicSettings
         Of the estimator of that name.
@@ -88,6 +90,7 @@ class MeasureSettings:
 
     estimators: tuple[str, ...] = tuple(ESTIMATORS)
     structure: bool = False
+    corrections: Path | None = None
     detection: DetectionSettings = field(default_factory=DetectionSettings)
     sersic: SersicSettings = field(default_factory=SersicSettings)
     visibilities: FitSettings = field(default_factory=FitSettings)
