@@ -20,10 +20,10 @@ from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput

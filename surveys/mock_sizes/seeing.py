@@ -25,12 +25,12 @@ from surveys.mock_sizes.fits import (
 )
 from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
-from surveys.mock_sizes.noise_of_segments import segment_snr
-from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
+from surveys.mock_sizes.observation import ObservationSettings
+from surveys.mock_sizes.own_corrections import Correcting
+from surveys.mock_sizes.settings import SizesSettings
 from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
 from surveys.observing.observe import on_instrument, seen_and_brightness, with_noise
-from surveys.sizes.correction import load_corrections
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.measure import Detection, Measured, measure
 from surveys.sizes.radii import circular_radius
@@ -109,6 +109,7 @@ def see(
     images: GalaxyImages,
     place: tuple[int, int],
     scales: tuple[float, float],
+    corrections: Correcting,
 ) -> Seen:
     """Observe and measure one galaxy in one band.
 
@@ -123,6 +124,7 @@ def see(
         Of the galaxy in the sample, and of the band among the observations.
     scales : (float, float)
         Proper kpc of an arcsec, and nJy of a unit of the images.
+    corrections : Correcting
     """
     galaxy, band = place
     kpc_arcsec, factor = scales
@@ -158,14 +160,9 @@ def see(
         dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
         wanted_fit = settings.measure.visibilities
         fits[VISIBILITIES] = fit_noisy_visibilities(dirty, (level, keys), instrument, wanted_fit)
-    snr = segment_snr(measured, np.repeat(sigma, n_draws), instrument)
-    # Dirty images have other noise and another beam than cleaned ones.
-    family = "array" if instrument.samples else "camera"
-    if instrument.samples and instrument.response.cleaning is None:
-        family = "dirty"
-    corrections = load_corrections()
+    snr = how.segment_noise.snr(measured, np.repeat(sigma, n_draws))
     corrected = {
-        name: corrections.corrected((family, name), radius, snr, instrument.fwhm_pixels)
+        name: corrections.corrected((band, name), radius, snr, instrument.fwhm_pixels)
         for name, radius in measured.radius.items()
     } | {name: (fit.radius, fit.relative_error) for name, fit in fits.items()}
     noises = jnp.asarray(sigma, jnp.float32)

@@ -12,6 +12,7 @@ from surveys.errors import InputError
 from surveys.images.galaxies import GalaxyImages
 from surveys.images.hdf5_stacks import write_stack
 from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.run import run
 from surveys.mock_sizes.science import (
     groups_of_redshift,
@@ -23,7 +24,6 @@ from surveys.mock_sizes.science import (
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
     SizesSettings,
 )
