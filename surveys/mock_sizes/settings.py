@@ -15,7 +15,6 @@ from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.interferometer.clean import CleanSettings
 from surveys.interferometer.uv_sizes import FitSettings
 from surveys.mock_sizes.fits import FITS, SERSIC, VISIBILITIES
-from surveys.observing.noise_level import SnrKind
 from surveys.scheduling import Workers
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.segmentation import DetectionSettings
@@ -64,10 +63,10 @@ class InputSettings:
     def __post_init__(self) -> None:
         check_ranges(self, {"n": (1, 10_000_000)})
         if (self.kind == "synthetic") == bool(self.files):
-            problem = "is given for made-up galaxies" if self.files else "is empty"
-            raise SettingProblem(
-                "files", problem, f'give files, or kind = "synthetic" ({self.kind})'
-            )
+            if self.files:
+                remedy = 'leave it out, or give kind = "images" or "particles"'
+                raise SettingProblem("files", "is given for made-up galaxies", remedy)
+            raise SettingProblem("files", "is empty", 'give files, or kind = "synthetic"')
         if self.kind == "particles" and len(self.files) > 1:
             raise SettingProblem("files", f"has {len(self.files)}", "give one file of particles")
 
@@ -128,7 +127,7 @@ class ObservationSettings:
     fwhm_arcsec: float | None = None
     wavelength_um: float | None = None
     snr: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0)
-    snr_kind: SnrKind | Literal["exposure"] = "aperture"
+    snr_kind: Literal["aperture", "peak", "pixel", "depth", "rms", "exposure"] = "aperture"
     n_noise: int = 10
     n_pixels: int = 101
     pixel_arcsec: float | None = None
