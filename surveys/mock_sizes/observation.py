@@ -9,7 +9,6 @@ from typing import Literal
 
 from surveys.errors import SettingProblem, check_ranges
 from surveys.interferometer.clean import CleanSettings
-from surveys.observing.noise_level import SnrKind
 
 _POSITIVE = math.ulp(0.0), math.inf
 
@@ -70,7 +69,7 @@ class ObservationSettings:
     fwhm_arcsec: float | None = None
     wavelength_um: float | None = None
     snr: tuple[float, ...] = (5.0, 10.0, 15.0, 20.0)
-    snr_kind: SnrKind | Literal["exposure"] = "aperture"
+    snr_kind: Literal["aperture", "peak", "pixel", "depth", "rms", "exposure"] = "aperture"
     n_noise: int = 10
     n_pixels: int = 101
     pixel_arcsec: float | None = None

@@ -56,6 +56,8 @@ class Seen:
     kpc_per_arcsec : float
     flux : float
         Of the whole image, in the unit of the sample.
+    outside, below : float
+        The light beyond the stamps, and that of pixels below 0, over all light above 0.
     intrinsic_kpc : NDArray
         (estimator,) without PSF and noise.
     sigma : NDArray
@@ -82,6 +84,8 @@ class Seen:
     wavelength_um: float
     kpc_per_arcsec: float
     flux: float
+    outside: float
+    below: float
     intrinsic_kpc: Real
     sigma: Real
     snr: Real
@@ -141,6 +145,7 @@ def see(
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.run.seed), galaxy), band)
     of_offset, of_noise = jax.random.split(key)
     ratio = instrument.pixel_arcsec * kpc_arcsec / float(images.pixel_kpc[0])
+    outside, below = _lost_light(sky, instrument.response.n_pixels * ratio)
     # The middle of a galaxy is anywhere in a pixel.
     offset = jax.random.uniform(of_offset, (2,), minval=-0.5, maxval=0.5)
     truth, brightness = seen_and_brightness(
@@ -177,6 +182,8 @@ def see(
         wavelength_um=instrument.wavelength_um,
         kpc_per_arcsec=kpc_arcsec,
         flux=flux,
+        outside=outside,
+        below=below,
         intrinsic_kpc=intrinsic * float(images.pixel_kpc[0]),
         sigma=sigma,
         snr=np.stack(kinds, -1),
@@ -186,6 +193,18 @@ def see(
         corrected=corrected,
         stamps=first if galaxy < settings.output.gallery else None,
     )
+
+
+def _lost_light(sky: NDArray[np.float32], side: float) -> tuple[float, float]:
+    """Light outside of a square in the middle, and below 0, over all light above 0."""
+    bright = np.maximum(sky, 0.0, dtype=np.float64)
+    total = bright.sum()
+    if not total > 0:
+        return 0.0, 0.0
+    shown = tuple(
+        slice(max(int((n - side) / 2), 0), max(int(np.ceil((n + side) / 2)), 1)) for n in sky.shape
+    )
+    return float(1 - bright[shown].sum() / total), float(-np.minimum(sky, 0.0).sum() / total)
 
 
 def _sigma(wanted: ObservationSettings, how: Observing, brightness: Brightness) -> Real:

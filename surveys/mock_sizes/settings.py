@@ -61,10 +61,10 @@ class InputSettings:
     def __post_init__(self) -> None:
         check_ranges(self, {"n": (1, 10_000_000)})
         if (self.kind == "synthetic") == bool(self.files):
-            problem = "is given for made-up galaxies" if self.files else "is empty"
-            raise SettingProblem(
-                "files", problem, f'give files, or kind = "synthetic" ({self.kind})'
-            )
+            if self.files:
+                remedy = 'leave it out, or give kind = "images" or "particles"'
+                raise SettingProblem("files", "is given for made-up galaxies", remedy)
+            raise SettingProblem("files", "is empty", 'give files, or kind = "synthetic"')
         if self.kind == "particles" and len(self.files) > 1:
             raise SettingProblem("files", f"has {len(self.files)}", "give one file of particles")
 

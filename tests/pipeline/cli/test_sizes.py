@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -230,7 +231,20 @@ def test_a_galaxy_without_light_in_a_band_is_told(again, tmp_path, capsys):
     summary = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert summary["ratios"]["UV"]["ratio"] is None
     assert any("2 galaxies without light" in note for note in summary["notes"])
+    assert not capsys.readouterr().err
     assert (np.asarray(Table.read(tmp_path / "sizes.ecsv")["flags"]) & Flag.NOT_DETECTED).all()
+
+
+def test_images_that_stamps_or_sizes_are_not_for_are_told(again, tmp_path, capsys):
+    """A galaxy wider than its stamps, and one with a background that was taken out."""
+    images = _images()
+    images.flux[1] -= 0.05
+    write_stack(again.parent / "odd.h5", [replace(images, pixel_kpc=np.array([0.9, 0.15]))])
+    again.with_name("odd.toml").write_text(again.read_text().replace("stack.h5", "odd.h5"))
+    assert run(again.with_name("odd.toml"), "--out", tmp_path, "--json") == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any(note.startswith("1 galaxy with over a tenth of the light off") for note in notes)
+    assert any(note.startswith("1 galaxy with pixels below 0") for note in notes)
 
 
 def test_an_interrupt_leaves_no_half_file(again, tmp_path, monkeypatch, capsys):
@@ -268,11 +282,21 @@ BAD = [
     (SNR, "snr = [1e-30]", "observation[0].snr: has 1e-30; give numbers from 1e-12 to 1e+12"),
     (SNR, "snr = []", "observation[0].snr: is empty; give numbers"),
     (SNR, "snr = [20.0, 5.0]", "observation[0].snr: is [20.0, 5.0]; give rising numbers"),
-    ('"peak"', '"peek"', "observation[0].snr_kind: 'peek' is not one of"),
+    ('"peak"', '"peek"', "observation[0].snr_kind: 'peek' is not one of 'aperture', 'peak', "
+     "'pixel', 'depth', 'rms', 'exposure'; did you mean 'peak'?"),
     ('name = "UV"', 'name = "a/b"', "observation[0].name: is 'a/b'; give"),
     ('name = "UV"', 'name = "."', "observation[0].name: is '.'; give"),
     ("n_pixels = 48", "n_pixels = 3", "observation[0].n_pixels: is 3; give 16 to 1024"),
     (ESTIMATORS, '["pixle"]', "measure.estimators: 'pixle' is not known; did you mean 'pixel'?"),
+    ('kind = "images"\n', "", "input.files: is given for made-up galaxies; leave it out, or give"),
+    (SNR + '\nsnr_kind = "peak"', 'snr = [3.0]\nsnr_kind = "exposure"',
+     "observation[0]: 3 s in 1 ramps gives no two reads to each (z = 6); give 21.5 s or more"),
+    ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { gain = 2.0 }',
+     "observation[0].clean.gain: is 2.0; give 0.001 to 1"),
+    ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { scales_beams = [1.0] }',
+     "observation[0].clean.scales_beams: is (1.0,); give 0 and then"),
+    (ESTIMATORS, ESTIMATORS + "\nvisibilities = { index = 0.1 }",
+     "measure.visibilities.index: is 0.1; give"),
     (ESTIMATORS, "[]", "measure.estimators: is empty; give some of pixel"),
     ("stack.h5", "no.h5", "no.h5: file: cannot be read (No such file"),
     ("stack.h5", "empty.h5", "empty.h5: file: is empty; give a stack in HDF5"),
