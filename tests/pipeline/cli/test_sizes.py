@@ -290,7 +290,7 @@ BAD = [
     (ESTIMATORS, '["pixle"]', "measure.estimators: 'pixle' is not known; did you mean 'pixel'?"),
     ('kind = "images"\n', "", "input.files: is given for made-up galaxies; leave it out, or give"),
     (SNR + '\nsnr_kind = "peak"', 'snr = [3.0]\nsnr_kind = "exposure"',
-     "observation[0]: 3 s in 1 ramps gives no two reads to each (z = 6); give 21.5 s or more"),
+     "observation[0].snr: 3 s in 1 ramps gives no two reads to each (z = 6); give 21.5 s or more"),
     ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { gain = 2.0 }',
      "observation[0].clean.gain: is 2.0; give 0.001 to 1"),
     ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { scales_beams = [1.0] }',
