@@ -17,7 +17,7 @@ from cosmo.parameters import Cosmology
 @pytest.fixture(scope="module", autouse=True)
 def _compiled_quickly() -> Iterator[None]:
     """Programs of these tests run a few times: to optimise them takes longer than all the rest."""
-    before = jax.config.jax_disable_most_optimizations
+    before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
     yield
     jax.config.update("jax_disable_most_optimizations", before)
