@@ -22,6 +22,7 @@ from astropy.time import Time
 from astropy.utils import iers
 from astropy.utils.exceptions import AstropyWarning
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 
 SIDEREAL_DAY_S = 86164.0905
 """Of the stars' return to the meridian, in seconds of UTC (IERS Conventions)."""
@@ -142,15 +143,34 @@ def equatorial(
     return np.degrees(ra) % 360, np.degrees(dec)
 
 
-def sun(mjd: ArrayLike, site: EarthLocation) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Altitude and azimuth of the Sun in degrees."""
-    mjd = np.asarray(mjd, float)
-    flat, back = np.unique(mjd, return_inverse=True)
-    with offline(), erfa_astrom.set(ErfaAstromInterpolator(_KNOTS)):
-        times = utc(flat)
-        place: Any = get_sun(times).transform_to(AltAz(obstime=times, location=site))
-    shape = mjd.shape
-    return place.alt.deg[back].reshape(shape), place.az.deg[back].reshape(shape)
+class SunTrack:
+    """The Sun above a site, over a span of time.
+
+    Parameters
+    ----------
+    span_mjd : (float, float)
+        UTC.
+    site : EarthLocation
+
+    Its direction, freed of the turn of the Earth, is interpolated between the hours: to a
+    hundredth of an arcsecond.
+    """
+
+    def __init__(self, span_mjd: tuple[float, float], site: EarthLocation) -> None:
+        self.site = site
+        first, last = int(np.floor(span_mjd[0] * 24)), int(np.ceil(span_mjd[1] * 24))
+        knots = np.arange(first - 2, last + 3) / 24
+        with offline(), erfa_astrom.set(ErfaAstromInterpolator(_KNOTS)):
+            times = utc(knots)
+            place: Any = get_sun(times).transform_to(AltAz(obstime=times, location=site))
+        ra, dec = equatorial(place.alt.deg, place.az.deg, knots, site)
+        self._vector = CubicSpline(knots, erfa.s2c(np.radians(ra), np.radians(dec)))
+
+    def __call__(self, mjd: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Altitude and azimuth in degrees."""
+        ra, dec = erfa.c2s(self._vector(np.asarray(mjd, float)))
+        altitude, azimuth, _ = horizontal(np.degrees(ra), np.degrees(dec), mjd, self.site)
+        return altitude, azimuth
 
 
 def separation_deg(

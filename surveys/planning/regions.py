@@ -106,7 +106,8 @@ def _inside(settings: RegionSettings, ra: NDArray, dec: NDArray) -> NDArray[np.b
         return covered(read_moc(settings.file), ra, dec)
     if settings.kind == "mask":
         return _inside_mask(settings, ra, dec)
-    assert settings.l_deg is not None and settings.b_deg is not None
+    assert settings.l_deg is not None
+    assert settings.b_deg is not None
     l, b = galactic(ra, dec)
     first, last = settings.l_deg
     # Longitudes from -180 to 180 are a whole turn, not nothing.

@@ -58,8 +58,9 @@ class Telescope:
         self, one: tuple[float, float], altitude_deg: NDArray, mount_deg: NDArray
     ) -> NDArray[np.float64]:
         """Seconds from (altitude, mount azimuth) to others; both axes move at a time."""
-        axes = np.abs(altitude_deg - one[0]) / self.rates[0], (
-            np.abs(mount_deg - one[1]) / self.rates[1]
+        axes = (
+            np.abs(altitude_deg - one[0]) / self.rates[0],
+            (np.abs(mount_deg - one[1]) / self.rates[1]),
         )
         longest = np.maximum(*axes)
         return np.where(longest > 0, longest + self.settle_s, 0.0)
