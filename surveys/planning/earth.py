@@ -125,6 +125,15 @@ def meridian_ra(mjd: ArrayLike, site: EarthLocation) -> NDArray[np.float64]:
     return np.degrees(_astrometry(np.asarray(mjd, float), site)["eral"]) % 360
 
 
+def icrs_of_date(
+    ra_deg: ArrayLike, dec_deg: ArrayLike, mjd: float, site: EarthLocation
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """ICRS of right ascension (from the CIO) and declination of date, in degrees."""
+    astrom = _astrometry(np.asarray(mjd, float), site)
+    ra, dec = erfa.aticq(np.radians(ra_deg), np.radians(dec_deg), astrom)
+    return np.degrees(ra) % 360, np.degrees(dec)
+
+
 def sidereal_h(mjd: ArrayLike, site: EarthLocation) -> NDArray[np.float64]:
     """Local apparent sidereal time in hours."""
     with offline():

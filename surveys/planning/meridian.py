@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -149,7 +150,7 @@ def _reachable(meridian: Meridian, method: str, tell: Tell) -> tuple[Meridian, l
     paths: list[NDArray] = []
     # It begins where the region is highest.
     state = int(np.argmin(np.abs(strips.elevation_deg - 90)))
-    for i, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for i, (first, last) in enumerate(pairwise(edges)):
         tell(i, len(edges) * settings.passes)
         while True:
             day = _day(meridian, first, last, visits)
@@ -165,14 +166,13 @@ def _reachable(meridian: Meridian, method: str, tell: Tell) -> tuple[Meridian, l
 
 def _without_first(meridian: Meridian, day: Day, first: int, state: int) -> Meridian:
     """Give up the first calibrator that cannot be reached from the one before."""
-    free = 0
-    for i, (begin, end, to) in enumerate(meridian.calibrations):
-        if end <= first or begin >= first + len(day.owner):
-            continue
-        if free + day.moves[state, to] > max(begin - first, 0):
-            break
-        free, state = end - first, int(to)
-    return replace(meridian, calibrations=np.delete(meridian.calibrations, i, axis=0))
+    begin, end, to = meridian.calibrations.T
+    own = np.flatnonzero((end > first) & (begin < first + len(day.owner)))
+    free = np.append(first, end[own][:-1])
+    needed = day.moves[np.append(state, to[own][:-1]), to[own]]
+    late = free + needed > np.maximum(begin[own], first)
+    lost = own[int(np.argmax(late))]
+    return replace(meridian, calibrations=np.delete(meridian.calibrations, lost, axis=0))
 
 
 def _last_state(path: NDArray, before: int) -> int:
@@ -192,7 +192,7 @@ def _improved(meridian: Meridian, paths: list[NDArray], tell: Tell) -> list[NDAr
     total = np.sum(of_day, axis=0)
     for turn in range(1, settings.passes):
         changed, state = False, int(np.argmin(np.abs(strips.elevation_deg - 90)))
-        for i, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+        for i, (first, last) in enumerate(pairwise(edges)):
             tell(turn * len(paths) + i, len(edges) * settings.passes)
             end = _last_state(paths[i], state)
             rest = np.maximum(total - of_day[i], 0.0)
@@ -261,7 +261,7 @@ def _visits(meridian: Meridian, path: NDArray, rests: NDArray) -> tuple[Visit, .
     shown = np.where((shown >= n_strips) & ~owned, -1, shown)
     edges = np.flatnonzero(np.diff(np.concatenate([[-2], shown, [-2]])))
     elevation, telescope = meridian.elevation_deg, meridian.limits.telescope
-    runs = [(a, b, int(shown[a])) for a, b in zip(edges, edges[1:], strict=False) if shown[a] >= 0]
+    runs = [(a, b, int(shown[a])) for a, b in pairwise(edges) if shown[a] >= 0]
     if not runs:
         return ()
     state = np.array([r[2] for r in runs])

@@ -127,7 +127,9 @@ def greedy_path(day: Day, start: int) -> NDArray[np.int64] | None:
         latest = np.full(n_states, due)
         if due < n:
             latest -= day.moves[:, day.owner[due]]
-            if k >= latest[state]:
+            if k > latest[state]:
+                return None
+            if k == latest[state]:
                 k, state = due, int(day.owner[due])
                 continue
         arrive = k + day.moves[state]

@@ -60,15 +60,15 @@ class Schedule:
         Time for which each pixel of the region is in the field.
     full_s : (pixel,)
         That of one whole visit.
-    late_h : float
-        Longest time without a calibrator beyond what was asked for.
+    wait_h : float
+        Longest time of observing without a calibrator.
     """
 
     method: str
     visits: tuple[Visit, ...]
     exposure_s: NDArray[np.float64]
     full_s: NDArray[np.float64]
-    late_h: float
+    wait_h: float
 
     @property
     def is_covered(self) -> NDArray[np.bool_]:

@@ -8,14 +8,16 @@ import numpy as np
 from astropy.coordinates import EarthLocation
 from numpy.typing import NDArray
 
-from surveys.planning.earth import DEG_PER_S, SunTrack, horizontal, separation_deg
+from surveys.planning.earth import DEG_PER_S, SunTrack, horizontal, horizontal_grid, separation_deg
 from surveys.planning.settings import TimeSettings
 from surveys.planning.telescopes import Telescope
 
 DAY_S = 86400.0
+Place = tuple[NDArray, NDArray]
 _GRID_S = 300.0
-_HALVINGS = 22
-"""Of 300 s: below 0.1 ms."""
+_GRID_DAY = 288
+_HALVINGS = 18
+"""Of 300 s: to a millisecond."""
 
 
 @dataclass(frozen=True)
@@ -86,21 +88,26 @@ class Limits:
         self.telescope, self.time = telescope, time
         self.sun = SunTrack(time.mjd, telescope.site)
 
-    def room(self, altitude: NDArray, azimuth: NDArray, mjd: NDArray) -> NDArray[np.float64]:
+    def room(
+        self, altitude: NDArray, azimuth: NDArray, mjd: NDArray, sun: Place | None = None
+    ) -> NDArray[np.float64]:
         """Degrees to the nearest limit (elevation, Sun, night) of directions.
 
         Negative beyond it. Directions and times are broadcast. Elevations of a transit
-        instrument are those on the meridian.
+        instrument are those on the meridian. The Sun's altitude and azimuth at the times may
+        be given.
         """
         is_transit = self.telescope.transit
         elevation = meridian_elevation(altitude, azimuth) if is_transit else altitude
         low, high = self.telescope.elevation_deg
         least = np.minimum(elevation - low, high - elevation)
-        return np.minimum(least, self.sun_room(altitude, azimuth, mjd))
+        return np.minimum(least, self.sun_room(altitude, azimuth, mjd, sun))
 
-    def sun_room(self, altitude: NDArray, azimuth: NDArray, mjd: NDArray) -> NDArray[np.float64]:
+    def sun_room(
+        self, altitude: NDArray, azimuth: NDArray, mjd: NDArray, sun: Place | None = None
+    ) -> NDArray[np.float64]:
         """As :meth:`room`, of the Sun and the night alone."""
-        sun_altitude, sun_azimuth = self.sun(mjd)
+        sun_altitude, sun_azimuth = self.sun(mjd) if sun is None else sun
         least = separation_deg(altitude, azimuth, sun_altitude, sun_azimuth) - self.time.sun_deg
         if self.time.night_only:
             least = np.minimum(least, self.time.sun_altitude_deg - sun_altitude)
@@ -116,7 +123,11 @@ def open_windows(limits: Limits, ra_deg: NDArray, dec_deg: NDArray) -> Windows:
     ra, dec = np.asarray(ra_deg, float), np.asarray(dec_deg, float)
     site, (first, last) = limits.telescope.site, limits.time.mjd
     grid = np.linspace(first, last, max(int(np.ceil((last - first) * DAY_S / _GRID_S)), 1) + 1)
-    is_open = np.array([_is_open(limits, r, d, grid) for r, d in zip(ra, dec, strict=True)])
+    is_open = np.empty((len(ra), len(grid)), bool)
+    for low in range(0, len(grid), _GRID_DAY):
+        part = slice(low, low + _GRID_DAY)
+        altitude, azimuth = horizontal_grid(ra, dec, grid[part], site)
+        is_open[:, part] = limits.room(altitude, azimuth, grid[part]) >= 0
     place, at = np.nonzero(is_open[:, 1:] != is_open[:, :-1])
     low, high, before = grid[at], grid[at + 1], is_open[place, at]
     for _ in range(_HALVINGS if len(place) else 0):
