@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.planning.calibrators import chosen_transits
-from surveys.planning.earth import apparent, equatorial, horizontal, meridian_ra
+from surveys.planning.earth import apparent, equatorial, horizontal
 from surveys.planning.paths import MOVING, Day, best_path, greedy_path
+from surveys.planning.pointings import exposure_s
 from surveys.planning.regions import Region, Targets
 from surveys.planning.schedule import Schedule, Visit, longest_wait
 from surveys.planning.settings import CalibratorSettings, ScheduleSettings
-from surveys.planning.strips import Strips, drift_exposure
-from surveys.planning.windows import DAY_S, Limits, meridian_elevation, passage_s, transits
+from surveys.planning.strips import Strips
+from surveys.planning.windows import DAY_S, Limits, passage_s, transits
 
 Tell = Callable[[int, int], object]
 
@@ -225,29 +226,11 @@ def meridian_schedule(meridian: Meridian, region: Region, method: str, tell: Tel
         paths = _improved(meridian, paths, tell)
     path = np.concatenate(paths)
     visits = _visits(meridian, path, _rests(meridian, path, 0))
-    telescope, span = meridian.limits.telescope, meridian.limits.time.mjd
-    place = apparent(*region.places(), float(np.mean(span)), telescope.site)
-    tiles = [v for v in visits if v.kind == "tile"]
-    start = np.array([v.start_mjd for v in tiles])
-    drifts = np.zeros((len(tiles), 3))
-    if tiles:
-        dec = [meridian_dec(v, telescope.site.lat.deg) for v in tiles]
-        drifts = np.stack(
-            [meridian_ra(start, telescope.site), dec, [v.duration_s for v in tiles]], axis=1
-        )
-    exposure = drift_exposure(place, telescope.field_deg, drifts)
+    telescope = meridian.limits.telescope
     # A whole visit is a passage through the middle of the field, at its own declination.
-    full = passage_s(telescope.field_deg, place[1], place[1])
-    calibrations = np.array(
-        [(v.start_mjd + v.end_mjd) / 2 for v in visits if v.kind == "calibrator"]
-    )
-    return Schedule(method, visits, exposure, full, longest_wait(calibrations, meridian.runs_mjd))
-
-
-def meridian_dec(visit: Visit, latitude_deg: float) -> float:
-    """Declination of date of the field of a visit on the meridian."""
-    elevation = meridian_elevation(np.array(visit.altitude_deg), np.array(visit.azimuth_deg))
-    return float(elevation) - 90 + latitude_deg
+    full = passage_s(telescope.field_deg, region.places()[1])
+    seen = exposure_s(region, visits, telescope)
+    return Schedule(method, visits, seen, full, longest_wait(visits, meridian.runs_mjd))
 
 
 def _visits(meridian: Meridian, path: NDArray, rests: NDArray) -> tuple[Visit, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -103,10 +104,11 @@ def worth(visits: NDArray, repeat: float) -> NDArray[np.float64]:
     return (1 - repeat**whole) / (1 - repeat) + (visits - whole) * repeat**whole
 
 
-def longest_wait(calibrations_mjd: NDArray, runs_mjd: list[tuple[float, float]]) -> float:
-    """Hours of observing without a calibrator at most; the whole where none is visited."""
+def longest_wait(visits: Sequence[Visit], runs_mjd: list[tuple[float, float]]) -> float:
+    """Hours of a stretch of observing without a calibrator at most."""
+    mjd = np.array([(v.start_mjd + v.end_mjd) / 2 for v in visits if v.kind == "calibrator"])
     longest = 0.0
     for start, end in runs_mjd:
-        own = calibrations_mjd[(calibrations_mjd >= start) & (calibrations_mjd <= end)]
+        own = mjd[(mjd >= start) & (mjd <= end)]
         longest = max(longest, float(np.diff(np.concatenate([[start], own, [end]])).max()))
     return longest * 24

@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.planning.pointings import exposure_s
 from surveys.planning.regions import Region, Targets
 from surveys.planning.schedule import Schedule, Visit, longest_wait, worth
 from surveys.planning.settings import CalibratorSettings, ScheduleSettings
-from surveys.planning.tiles import Tiles, half_side, tangent_plane
+from surveys.planning.tiles import Tiles
 from surveys.planning.tracks import Tracks, tracks_of
 from surveys.planning.windows import DAY_S, Limits
 
@@ -298,12 +299,9 @@ def steerable_schedule(sky: Sky, region: Region, method: str, tell: Tell) -> Sch
         position = course.position
         visits += _visits(sky, tracks, course)
         runs += _runs(tracks)
-    exposure = _exposure(sky, region, total)
+    seen = exposure_s(region, visits, telescope)
     full = np.full(len(region.pixel), sky.settings.exposure_s)
-    calibrations = np.array(
-        [(v.start_mjd + v.end_mjd) / 2 for v in visits if v.kind == "calibrator"]
-    )
-    return Schedule(method, tuple(visits), exposure, full, longest_wait(calibrations, runs))
+    return Schedule(method, tuple(visits), seen, full, longest_wait(visits, runs))
 
 
 def _runs(tracks: Tracks) -> list[tuple[float, float]]:
@@ -336,21 +334,3 @@ def _visits(sky: Sky, tracks: Tracks, course: Course) -> list[Visit]:
             )
         )
     return found
-
-
-def _exposure(sky: Sky, region: Region, visits: NDArray) -> NDArray[np.float64]:
-    """Time for which each pixel is in the square field of a tile that is visited."""
-    ra, dec = region.places()
-    order = np.argsort(dec)
-    ra, dec = ra[order], dec[order]
-    side, half = sky.limits.telescope.field_deg, half_side(sky.limits.telescope.field_deg)
-    seen = np.zeros(len(ra))
-    for i in np.flatnonzero(visits):
-        lon, lat = sky.tiles.lon_deg[i], sky.tiles.lat_deg[i]
-        part = slice(*np.searchsorted(dec, [lat - side, lat + side]))
-        east, north = tangent_plane(ra[part], dec[part], lon, lat)
-        inside = (np.abs(east) <= half) & (np.abs(north) <= half)
-        seen[part][inside] += visits[i] * sky.settings.exposure_s
-    back = np.empty_like(seen)
-    back[order] = seen
-    return back

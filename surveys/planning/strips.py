@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surveys.planning.earth import DEG_PER_S, SIDEREAL_DAY_S, apparent, meridian_ra
+from surveys.planning.earth import SIDEREAL_DAY_S, apparent, meridian_ra
 from surveys.planning.regions import Region
 from surveys.planning.schedule import worth
-from surveys.planning.tiles import Rows, Tiles, half_side, needed, rows_of, tangent_plane
+from surveys.planning.tiles import Rows, Tiles, needed, rows_of
 from surveys.planning.windows import DAY_S, Limits, passage_s
 
 
@@ -18,8 +18,8 @@ from surveys.planning.windows import DAY_S, Limits, passage_s
 class Strips:
     """A region in strips of declination (of date), cut into equal steps of right ascension.
 
-    A step is the turn of the sky in one step of time: at step k of the plan, right ascension k
-    (modulo a turn) is on the meridian.
+    A step is the turn of the sky in one step of time: at step k of the plan, step k of right
+    ascension (modulo a turn) is on the meridian.
 
     Attributes
     ----------
@@ -33,6 +33,8 @@ class Strips:
         Steps of a passage through the field.
     first_mjd : float
         Begin of step 0.
+    first_ra_deg : float
+        Right ascension (from the CIO) that is on the meridian then.
     """
 
     row: NDArray[np.int64]
@@ -41,6 +43,7 @@ class Strips:
     area_deg2: NDArray[np.float64]
     width: NDArray[np.int64]
     first_mjd: float
+    first_ra_deg: float
 
     @property
     def n_turn(self) -> int:
@@ -116,51 +119,12 @@ def strips_of(
     n_turn = round(SIDEREAL_DAY_S / step_s)
     kept = tiles.of_pixel >= 0
     strip = np.searchsorted(row, grid.row(dec[kept]))
-    begin = meridian_ra(span[0], telescope.site)
+    begin = float(meridian_ra(span[0], telescope.site))
     step = np.floor((ra[kept] - begin) % 360 / 360 * n_turn).astype(np.int64) % n_turn
     area = np.zeros((len(row), n_turn))
     np.add.at(area, (strip, step), region.pixel_deg2)
     middle = grid.latitude(row)
-    passage = passage_s(telescope.field_deg, middle, middle)
+    passage = passage_s(telescope.field_deg, middle)
     width = np.clip(np.round(passage / (SIDEREAL_DAY_S / n_turn)), 1, n_turn).astype(np.int64)
     elevation = 90 + middle - telescope.site.lat.deg
-    return Strips(row, middle, elevation, area, width, span[0]), tiles, grid
-
-
-def drift_exposure(
-    place_deg: tuple[NDArray, NDArray], field_deg: float, drifts: NDArray
-) -> NDArray[np.float64]:
-    """Time for which places are in a square field at rest.
-
-    Parameters
-    ----------
-    place_deg : ((n,), (n,))
-        Right ascension (from the CIO) and declination of date.
-    field_deg : float
-    drifts : (drift, 3)
-        Right ascension on the meridian at the start, declination of the middle of the field
-        (both of date, degrees), and duration in seconds, less than a day.
-
-    Returns
-    -------
-    (n,) seconds
-    """
-    ra, dec = place_deg
-    order = np.argsort(dec)
-    ra, dec = ra[order], dec[order]
-    seen = np.zeros(len(ra))
-    for begin, middle, seconds in drifts:
-        # No place farther than the corners of the field is ever inside.
-        part = slice(*np.searchsorted(dec, [middle - field_deg, middle + field_deg]))
-        hour = begin - ra[part]
-        half = passage_s(field_deg, dec[part], np.full_like(hour, middle)) * DEG_PER_S / 2
-        _, north = tangent_plane(np.zeros_like(hour), dec[part], 0.0, middle)
-        half = np.where(np.abs(north) <= half_side(field_deg), half, 0.0)
-        start = hour - 360 * np.ceil((hour - half) / 360)  # the last turn that has not ended
-        end = start + seconds * DEG_PER_S
-        for turn in (0.0, 360.0):
-            inside = np.minimum(end, turn + half) - np.maximum(start, turn - half)
-            seen[part] += np.maximum(inside, 0.0) / DEG_PER_S
-    back = np.empty_like(seen)
-    back[order] = seen
-    return back
+    return Strips(row, middle, elevation, area, width, span[0], begin), tiles, grid

@@ -26,26 +26,26 @@ class Grid(Protocol):
         ...
 
 
-def tangent_plane(
-    lon_deg: NDArray, lat_deg: NDArray, lon0_deg: NDArray | float, lat0_deg: NDArray | float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Gnomonic coordinates (east, north) in degrees about a centre; infinite behind it."""
-    across = np.radians(lon_deg - lon0_deg)
+def in_square(
+    field_deg: float, across_deg: NDArray, lat_deg: NDArray, lat0_deg: NDArray | float
+) -> NDArray[np.bool_]:
+    """Whether places are in square fields, in orthographic projection.
+
+    Parameters
+    ----------
+    field_deg : float
+        Side.
+    across_deg : array
+        Longitude from the middle of the field.
+    lat_deg, lat0_deg : array
+        Latitude of the places and of the middles.
+    """
+    across, half = np.radians(across_deg), np.radians(field_deg) / 2
     lat, lat0 = np.radians(lat_deg), np.radians(lat0_deg)
+    east = np.cos(lat) * np.sin(across)
+    north = np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(across)
     depth = np.sin(lat0) * np.sin(lat) + np.cos(lat0) * np.cos(lat) * np.cos(across)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        east = np.cos(lat) * np.sin(across) / depth
-        north = (np.cos(lat0) * np.sin(lat) - np.sin(lat0) * np.cos(lat) * np.cos(across)) / depth
-    behind = depth <= 1e-9
-    return (
-        np.where(behind, np.inf, np.degrees(east)),
-        np.where(behind, np.inf, np.degrees(north)),
-    )
-
-
-def half_side(field_deg: float) -> float:
-    """Half of the side of a square field in gnomonic degrees."""
-    return float(np.degrees(np.tan(np.radians(field_deg) / 2)))
+    return (np.abs(east) <= half) & (np.abs(north) <= half) & (depth > 0)
 
 
 @dataclass(frozen=True)
@@ -109,15 +109,14 @@ def rows_of(field_deg: float, overlap: float) -> Rows:
     wanted = field_deg * (1 - overlap)
     n_rows = int(np.ceil(180 / wanted))
     middle = -90 + (np.arange(n_rows) + 0.5) * 180 / n_rows
-    half, side = 90 / n_rows, half_side(field_deg)
+    half = 90 / n_rows
     nearest_equator = np.maximum(np.abs(middle) - half, 0.0)
     n_cells = np.ceil(360 * np.cos(np.radians(nearest_equator)) / wanted).astype(np.int64)
     n_cells = np.maximum(n_cells, 3)
     while True:
         fits = np.ones(n_rows, bool)
         for corner in (middle - half, middle + half):
-            east, north = tangent_plane(180 / n_cells, corner, 0.0, middle)
-            fits &= (np.abs(east) <= side) & (np.abs(north) <= side)
+            fits &= in_square(field_deg, 180 / n_cells, corner, middle)
         if fits.all():
             return Rows(n_cells)
         n_cells = np.where(fits, n_cells, n_cells + 1)

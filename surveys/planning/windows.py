@@ -187,24 +187,19 @@ def passages(limits: Limits, ra_deg: NDArray, dec_deg: NDArray) -> Windows:
     place, mjd = transits(ra, dec, (first, last), telescope.site)
     is_open = _is_open(limits, ra[place], dec[place], mjd)
     place, mjd = place[is_open], mjd[is_open]
-    half = passage_s(telescope.field_deg, dec[place], dec[place]) / 2 / DAY_S
+    half = passage_s(telescope.field_deg, dec[place]) / 2 / DAY_S
     whole = (mjd - half >= first) & (mjd + half <= last)
     place, mjd, half = place[whole], mjd[whole], half[whole]
     return Windows(place, mjd - half, mjd + half, mjd)
 
 
-def passage_s(field_deg: float, dec_deg: NDArray, centre_deg: NDArray) -> NDArray[np.float64]:
-    """Time that places take through a square field that rests at a declination.
+def passage_s(field_deg: float, dec_deg: NDArray) -> NDArray[np.float64]:
+    """Time that places take through the middle of a square field at rest.
 
-    From tan(side / 2) = cos(dec) sin(h) / depth, the eastward gnomonic coordinate at hour angle
-    h; a day where the pole is in the field. Whether the place is north or south of the field
-    is not looked at.
+    The field ends where the eastward direction cosine, cos(dec) sin(h) at the hour angle h, is
+    half of its side; a place so near the pole that it never gets there stays for a day.
     """
-    dec, centre = np.radians(dec_deg), np.radians(centre_deg)
-    side = np.tan(np.radians(field_deg) / 2)
-    a, b = np.cos(dec), side * np.cos(centre) * np.cos(dec)
-    c = side * np.sin(centre) * np.sin(dec)
-    ratio = c / np.hypot(a, b)
-    hour = np.arctan2(b, a) + np.arcsin(np.clip(ratio, -1, 1))
-    hour = np.where(ratio >= 1, np.pi, hour)
-    return 2 * np.degrees(np.clip(hour, 0, np.pi)) / DEG_PER_S
+    half = np.radians(field_deg) / 2
+    sine = half / np.maximum(np.cos(np.radians(dec_deg)), 1e-12)
+    hour = np.where(sine < 1, np.arcsin(np.minimum(sine, 1)), np.pi)
+    return 2 * np.degrees(hour) / DEG_PER_S
