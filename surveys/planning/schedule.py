@@ -76,6 +76,10 @@ class Schedule:
         """Whether pixels are seen for half of a visit or longer."""
         return self.exposure_s >= 0.5 * self.full_s
 
+    def worth_deg2(self, pixel_deg2: float, repeat: float) -> float:
+        """What schedules are made to enlarge: see :func:`worth`."""
+        return float(worth(self.exposure_s / self.full_s, repeat).sum() * pixel_deg2)
+
     def numbers(self, pixel_deg2: float) -> dict[str, float]:
         """What two schedules are compared by."""
         tiles = [v for v in self.visits if v.kind == "tile"]
