@@ -83,7 +83,7 @@ def sky_figure(plan: Plan) -> Figure:
         if which.any()
     ]
     axes.legend(
-        handles=patches, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.04, 0.5)
+        handles=patches, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.1, 0.5)
     )
     covered = plan.chosen.numbers(plan.region.pixel_deg2)["covered_deg2"]
     of = f"{covered:.0f} of {plan.region.area_deg2:.0f} deg² covered"
