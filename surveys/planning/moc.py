@@ -57,8 +57,6 @@ def ranges_of(uniq: NDArray[np.int64], where: str) -> NDArray[np.int64]:
         raise InputError(where, "NUNIQ", f"has {wrong}", "no cell has that number: mend the file")
     # Of integers alone: a logarithm of 4^30 rounds.
     order = np.searchsorted(4 ** np.arange(1, DEEPEST + 2, dtype=np.int64), uniq, "right") - 1
-    if (uniq - 4 ** (order + 1) >= 12 * 4**order).any():
-        raise InputError(where, "NUNIQ", "has cells beyond the sphere", "mend the file")
     shift = 2 * (DEEPEST - order)
     first = (uniq - 4 ** (order + 1)) << shift
     return _united(np.stack([first, first + (np.int64(1) << shift)], axis=1))

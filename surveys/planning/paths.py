@@ -75,7 +75,7 @@ def best_path(day: Day, start: int, end: int | None = None) -> NDArray[np.int64]
         arrive = k + day.moves
         leave = np.minimum(arrive + day.dwell, n)
         move = earned[leave, states] - earned[np.minimum(arrive, n), states] + value[leave, states]
-        move[(arrive > n) | (owned[leave] > owned[k]) | (day.moves == 0)] = -np.inf
+        move[(arrive >= n) | (owned[leave] > owned[k]) | (day.moves == 0)] = -np.inf
         to = np.argmax(move, axis=1)
         best = move[states, to]
         moves = best > stay + 1e-12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -112,6 +112,10 @@ def make_plan(settings: PlanSettings, path: Path, tell: Tell) -> Plan:
             tell(i * n + done, len(METHODS) * n)
 
         schedules[method] = made.schedule(method, tell_half)
+    greedy, repeat = schedules["greedy"], settings.schedule.repeat
+    if schedules["optimised"].worth_deg2(1.0, repeat) < greedy.worth_deg2(1.0, repeat):
+        # What is optimised counts whole tiles; the region has parts of some.
+        schedules["optimised"] = replace(greedy, method="optimised")
     names = tuple(f"tile {n}" for n in made.tiles.number)
     places = region.targets or Targets(names, *made.tile_deg)
     find = passages if telescope.transit else open_windows
@@ -200,6 +204,8 @@ def _notes(plan: Plan) -> Iterator[str]:
         if never:
             some = ", ".join(never[:5]) + (", ..." if len(never) > 5 else "")
             yield f"{len(never)} of {len(plan.places)} targets have no window: {some}"
+    if schedule.method == "optimised" and schedule.visits == plan.schedules["greedy"].visits:
+        yield "no better schedule than the greedy one was found"
     left_out = int((plan.tiles.of_pixel < 0).sum()) * plan.region.pixel_deg2
     if left_out > 0:
         yield f"{left_out:.2g} square degrees are in slivers of tiles that are left out"
