@@ -11,17 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveys.planning.calibrators import chosen_transits, read_calibrators
+from surveys.planning.courses import Sky
 from surveys.planning.earth import horizontal, separation_deg
 from surveys.planning.meridian import meridian_of, meridian_schedule
 from surveys.planning.regions import read_region
-from surveys.planning.schedule import worth
+from surveys.planning.schedule import METHODS, worth
 from surveys.planning.settings import CalibratorSettings, RegionSettings, ScheduleSettings
-from surveys.planning.steerable import Sky, steerable_schedule
+from surveys.planning.steerable import steerable_schedules
 from surveys.planning.strips import strips_of
 from surveys.planning.tiles import needed, rows_of
 from surveys.planning.windows import DAY_S, meridian_elevation
 
-METHODS = ("greedy", "optimised")
 HERE = Path()
 PLACES = {
     "3C48": (24.422, 33.160),
@@ -61,7 +61,7 @@ def all_over_the_sky(dish):
     calibrators = read_calibrators(calibration, HERE, "plan")
     settings = ScheduleSettings(exposure_s=600.0, step_s=60.0, tries=12)
     sky = Sky(limits, tiles, calibrators, calibration, settings)
-    made = {m: steerable_schedule(sky, region, m, quiet) for m in METHODS}
+    made, _ = steerable_schedules(sky, region, quiet)
     return limits, region, sky, made
 
 
@@ -204,8 +204,8 @@ def test_passages_counted_on_strips_are_those_of_pixels(on_the_meridian):
 
 def test_the_same_seed_makes_the_same_schedule(all_over_the_sky):
     _, region, sky, made = all_over_the_sky
-    again = steerable_schedule(sky, region, "optimised", quiet)
-    assert again.visits == made["optimised"].visits
+    again, _ = steerable_schedules(sky, region, quiet)
+    assert again["optimised"].visits == made["optimised"].visits
 
 
 def test_a_calibrator_that_cannot_be_reached_is_given_up(dsa):
