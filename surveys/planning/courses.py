@@ -105,10 +105,13 @@ class Taste:
         How much more a tile counts that soon cannot be begun any more.
     noise : (tile,)
         Factors of the worth of tiles.
+    thrift : float
+        How much more than other time the time of a slew costs.
     """
 
     urgency: float
     noise: NDArray[np.float64]
+    thrift: float = 1.0
 
 
 def fill(
@@ -149,7 +152,8 @@ def fill(
             stop = _nearest(sky, tracks, course, calibrator)
         if stop is None:
             soon = 1 + taste.urgency / (1 + tracks.left[tile, course.step] / tracks.steps[0])
-            stop = _best(sky, tracks, course, tile, value * taste.noise * soon)
+            weighed = value * taste.noise * soon
+            stop = _best(sky, tracks, course, (tile, weighed), taste.thrift)
         if stop is None:
             course.step += 1
             continue
@@ -167,11 +171,17 @@ def fill(
 
 def _nearest(sky: Sky, tracks: Tracks, course: Course, places: NDArray) -> Stop | None:
     """The visit of some places that begins first."""
-    return _best(sky, tracks, course, places, np.ones(len(places)))
+    return _best(sky, tracks, course, (places, np.ones(len(places))))
 
 
-def _best(sky: Sky, tracks: Tracks, course: Course, places: NDArray, value: NDArray) -> Stop | None:
-    """The visit that is worth most for its time, the slew counted; none if none is possible."""
+def _best(
+    sky: Sky, tracks: Tracks, course: Course, choice: tuple[NDArray, NDArray], thrift: float = 1.0
+) -> Stop | None:
+    """The visit that is worth most for its time, the slew counted; none if none is possible.
+
+    The choice is of places and what each of them is worth.
+    """
+    places, value = choice
     telescope, now = sky.limits.telescope, course.step
     maybe = (value > 0) & (tracks.left[places, now] > 0)
     places, value = places[maybe], value[maybe]
@@ -185,7 +195,7 @@ def _best(sky: Sky, tracks: Tracks, course: Course, places: NDArray, value: NDAr
     possible &= arrive < tracks.n_steps
     arrive = np.minimum(arrive, tracks.n_steps - 1)
     possible &= tracks.can_begin[places, arrive]
-    rate = np.where(possible, value / ((arrive - now) + tracks.steps[places]), -1.0)
+    rate = np.where(possible, value / (thrift * (arrive - now) + tracks.steps[places]), -1.0)
     for i in np.argsort(-rate, kind="stable"):
         if rate[i] < 0:
             return None
@@ -238,8 +248,8 @@ def improved_day(
     """The best of many ways through a day.
 
     The greedy one is the first. Each further try keeps the best one up to a visit drawn at
-    random and goes on greedily with another taste: other urgency, and worths multiplied by
-    noise.
+    random and goes on greedily with another taste: other urgency and thrift, and worths
+    multiplied by noise.
     """
     n_tiles = len(sky.tiles)
     plain = Taste(0.0, np.ones(n_tiles))
@@ -252,7 +262,9 @@ def improved_day(
         np.add.at(so_far, [s.place for s in start.stops if s.place < n_tiles], 1.0)
         spread = key.choice([0.0, 0.1, 0.3])
         taste = Taste(
-            float(key.choice([0.0, 0.5, 2.0, 8.0])), np.exp(spread * key.normal(size=n_tiles))
+            float(key.choice([0.0, 0.5, 2.0, 8.0])),
+            np.exp(spread * key.normal(size=n_tiles)),
+            float(key.choice([1.0, 2.0, 5.0])),
         )
         course, found = fill(sky, tracks, start, so_far, taste)
         if (gain := _gain(sky, visits, found)) > top * (1 + 1e-12):
