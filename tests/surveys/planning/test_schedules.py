@@ -100,22 +100,26 @@ def test_visits_follow_each_other_with_time_for_the_slew(planned, method):
 def test_limits_the_sun_and_the_night_are_heeded(planned, method):
     limits, _, _, made = planned
     telescope, time = limits.telescope, limits.time
-    for visit in made[method].visits:
-        mjd = np.linspace(visit.start_mjd, visit.end_mjd, 5)
-        if telescope.transit:
-            up, around = np.full(5, visit.altitude_deg), np.full(5, visit.azimuth_deg)
-            elevation = meridian_elevation(up, around)
-        else:
-            up, around, _ = horizontal(visit.ra_deg, visit.dec_deg, mjd, telescope.site)
-            elevation = up
-        low, high = telescope.elevation_deg
-        # Directions on the grid are good to an arcsecond, and steps see what is between them.
-        assert elevation.min() >= low - 0.3
-        assert elevation.max() <= high + 0.3
-        sun_up, sun_around = limits.sun(mjd)
-        assert separation_deg(up, around, sun_up, sun_around).min() >= time.sun_deg - 0.3
-        if time.night_only:
-            assert sun_up.max() <= time.sun_altitude_deg + 0.5
+
+    def column(name):
+        return np.array([getattr(v, name) for v in made[method].visits])[:, None]
+
+    mjd = column("start_mjd") + np.linspace(0, 1, 5) * column("duration_s") / DAY_S
+    if telescope.transit:
+        up, around = column("altitude_deg"), column("azimuth_deg")
+        elevation = meridian_elevation(up, around)
+    else:
+        up, around, _ = horizontal(column("ra_deg"), column("dec_deg"), mjd, telescope.site)
+        elevation = up
+    low, high = telescope.elevation_deg
+    # By so much the sky and the Sun turn between two steps.
+    turn = 0.3
+    assert elevation.min() >= low - turn
+    assert elevation.max() <= high + turn
+    sun_up, sun_around = limits.sun(mjd)
+    assert separation_deg(up, around, sun_up, sun_around).min() >= time.sun_deg - turn
+    if time.night_only:
+        assert sun_up.max() <= time.sun_altitude_deg + turn
 
 
 def test_directions_of_visits(planned):
