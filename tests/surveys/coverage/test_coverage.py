@@ -101,9 +101,10 @@ def test_frames_show_the_same_sky(coverage, pointed):
         lon, lat = one.centres("icrs")
         weights = one.total_s / one.total_s.sum()
         theirs, ours = coverage.centres(), coverage.total_s / coverage.total_s.sum()
-        assert weights @ lon == pytest.approx(ours @ theirs[0], abs=0.02)
-        assert weights @ lat == pytest.approx(ours @ theirs[1], abs=0.02)
-        assert one.total_s.sum() == pytest.approx(coverage.total_s.sum(), rel=3e-3)
+        # A tenth of a pixel, which is half a degree wide.
+        assert weights @ lon == pytest.approx(ours @ theirs[0], abs=0.05)
+        assert weights @ lat == pytest.approx(ours @ theirs[1], abs=0.05)
+        assert one.total_s.sum() == pytest.approx(coverage.total_s.sum(), rel=1e-2)
     assert coverage.in_frame("icrs") is coverage
 
 
