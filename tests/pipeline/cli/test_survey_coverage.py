@@ -172,31 +172,6 @@ def test_where_nothing_was_searched_there_is_no_map(table, tmp_path, capsys):
     assert "nothing was searched" in capsys.readouterr().err
 
 
-def test_a_search_is_mapped_where_it_looked(tmp_path):
-    """From simulated images through the search to the map."""
-    from pipeline.readers import open_recording
-    from pipeline.search import SearchSettings, search
-    from pipeline.simulation import forty_minute_config, simulate
-    from pipeline.simulation.config import Image
-
-    forty = forty_minute_config()
-    config = replace(forty, recording=replace(forty.recording, duration_s=30.0),
-                     image=Image(shape=(16, 16)), sources=(), pulses=())  # fmt: skip
-    files = simulate(config, tmp_path / "recording", 1)
-    with open_recording(files.recordings) as reader:
-        summary = search(reader, tmp_path / "search", SearchSettings(dm_max=0.0, max_width=1.0))
-    out = tmp_path / "out"
-    assert run(tmp_path / "search", "--out", out, "--nside", "8192", "--no-figures") == 0
-    coverage, sky = read_coverage(out), summary["sky"]
-    lon, lat = coverage.centres("icrs")
-    pixel = sky["field_deg"][0] / 16
-    assert np.mean(lon) == pytest.approx(sky["ra_deg"], abs=pixel)
-    assert np.mean(lat) == pytest.approx(sky["dec_deg"], abs=pixel)
-    assert coverage.area_deg2 == pytest.approx(np.prod(sky["field_deg"]), rel=0.15)
-    np.testing.assert_allclose(coverage.total_s, summary["data_seconds"], rtol=0.05)
-    assert coverage.columns.max_width_s[0] == pytest.approx(summary["max_width_s"], rel=1e-5)
-
-
 def test_the_example_loads(repository):
     settings = load_config(repository / "examples" / "survey" / "coverage.toml", CoverageSettings)
     assert settings.beam.dish_m == 4.65
