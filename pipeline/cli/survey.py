@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from pipeline.cli.survey_coverage import coverage
 from pipeline.cli.survey_plan import plan
 
 survey = typer.Typer(
@@ -11,4 +12,12 @@ survey = typer.Typer(
     no_args_is_help=True,
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
+
+
+@survey.callback()
+def _survey() -> None:
+    """Plan a survey, map what was searched, and turn silence into limits."""
+
+
 survey.command("plan")(plan)
+survey.command("coverage")(coverage)
