@@ -37,6 +37,7 @@ from pipeline.matched import CORRELATION, as_searched, header_as_searched, point
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
+from pipeline.sky import sky_of
 from pipeline.stages import STEADY_SOURCES
 from pipeline.versions import versions
 from pipeline.vetting import Features, vet
@@ -469,6 +470,7 @@ def _summary(
         "source": header.source,
         "notes": list(header.notes),
         "start_mjd": float(header.start.utc.mjd),
+        "sky": sky_of(header),
         "n_samples": progress.n_samples,
         "data_seconds": seconds,
         "wall_seconds": wall_s,

@@ -18,6 +18,8 @@ from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
+from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
+from surveys.coverage.settings import CoverageSettings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.mock_sizes.observation import ObservationSettings
@@ -27,6 +29,7 @@ from surveys.mock_sizes.settings import (
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
+from surveys.planning.settings import PlanSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -214,6 +217,33 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
+def test_settings_of_a_plan(repository):
+    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    hints = get_type_hints(PlanSettings)
+    assert set(documented) == set(hints)
+    for name, hint in hints.items():
+        kind = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(kind)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                default = own[key]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
 def test_settings_of_an_ensemble(repository):
     page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
     documented = dict(rows_of(page, "## Model"))
@@ -223,6 +253,22 @@ def test_settings_of_an_ensemble(repository):
             value = list(value) if isinstance(value, tuple) else value
             assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
     assert all(name.startswith("key of") for name in documented)
+
+
+def test_settings_and_columns_of_coverage(repository):
+    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
+    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(POINTING_COLUMNS)
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    known = asdict(CoverageSettings())
+    for table in ("beam", "site", "run"):
+        known |= known.pop(table)
+    assert set(documented) == set(known)
+    for key, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
 
 
 def test_settings_and_columns_of_periods(repository):

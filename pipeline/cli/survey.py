@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import typer
 
+from pipeline.cli.survey_coverage import coverage
+from pipeline.cli.survey_plan import plan
+
 survey = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
+
+
+@survey.callback()
+def _survey() -> None:
+    """Plan a survey, map what was searched, and turn silence into limits."""
+
+
+survey.command("plan")(plan)
+survey.command("coverage")(coverage)
