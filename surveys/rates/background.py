@@ -68,16 +68,15 @@ def feldman_cousins(k: int, background: float, confidence: float = 0.9) -> tuple
 
 def _never_growing(high: float, k: int, background: float, confidence: float) -> float:
     """The greatest upper limit of this background and of larger ones."""
-    least, most, rise = background, background + _NEXT_JUMP, _RISE
+    best, within, rise = background + _NEXT_JUMP / 2, _NEXT_JUMP / 2, _RISE
     for step in _STEPS:
-        others = np.arange(least, most, step)
-        for other in others:
-            if _accepts(np.array([high + step]), k, other, confidence)[0]:
-                signal = np.arange(high + step, high + rise, step)
-                inside = np.flatnonzero(_accepts(signal, k, other, confidence))
-                high = float(signal[inside[-1]])
-                least, most = max(background, other - 2 * step), other + 2 * step
-        rise = 3 * step
+        others = np.arange(max(background, best - within), best + within, step)
+        signal = np.arange(high + step, high + rise, step)
+        signal, others = (a.ravel() for a in np.meshgrid(signal, others, indexing="ij"))
+        inside = np.flatnonzero(_accepts(signal, k, others, confidence))
+        if len(inside):
+            high, best = float(signal[inside[-1]]), float(others[inside[-1]])
+        within, rise = 3 * step, 3 * step
     return high
 
 
@@ -92,19 +91,22 @@ def _edge(inside: float, outside: float, k: int, background: float, confidence: 
     return float(inside)
 
 
-def _accepts(signal: NDArray, k: int, background: float, confidence: float) -> NDArray[np.bool_]:
+def _accepts(
+    signal: NDArray, k: int, background: float | NDArray, confidence: float
+) -> NDArray[np.bool_]:
     """Whether k is accepted, for each signal: counts before it in order have less than enough."""
-    mean = signal + background
-    most = int(max(mean.max(), k) + 12 * np.sqrt(max(mean.max(), k) + 1) + 20)
-    n = np.arange(most + 1)
+    background = np.broadcast_to(background, signal.shape)
+    most = max((signal + background).max(), k)
+    n = np.arange(int(most + 12 * np.sqrt(most + 1) + 20))
     log_n = gammaln(n + 1)
-    best = np.maximum(n, background)
-    log_best = xlogy(n, best) - best - log_n
     accepted = np.empty(len(signal), bool)
     # A few at a time: the table of all signals and counts may be large.
-    for part in np.array_split(np.arange(len(signal)), max(1, signal.size * len(n) // 2_000_000)):
-        log_p = xlogy(n, mean[part, None]) - mean[part, None] - log_n
-        ratio = log_p - log_best
+    for part in np.array_split(np.arange(len(signal)), max(1, signal.size * len(n) // 1_000_000)):
+        known = background[part, None]
+        mean, best = signal[part, None] + known, np.maximum(n, known)
+        log_p = xlogy(n, mean) - mean
+        ratio = log_p - xlogy(n, best) + best
         before = ratio > ratio[:, k : k + 1]
-        accepted[part] = np.where(before, np.exp(log_p), 0.0).sum(axis=1) < confidence
+        chance = np.exp(np.where(before, log_p - log_n, -np.inf))
+        accepted[part] = chance.sum(axis=1) < confidence
     return accepted
