@@ -11,4 +11,12 @@ survey = typer.Typer(
     no_args_is_help=True,
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
+
+
+@survey.callback()
+def _of_surveys() -> None:
+    # A command of commands, however many there are.
+    pass
+
+
 survey.command("limits")(limits)

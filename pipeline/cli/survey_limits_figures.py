@@ -8,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from pipeline.report.style import (
@@ -27,6 +28,8 @@ from surveys.rates.run import Limits, PeriodicLimits
 _MOST_PANELS = 3
 _ROWS = 300
 """Of the picture of cells."""
+_RANGE = 1000.0
+"""Of its colours."""
 
 
 def figures(limits: Limits, published: Table) -> dict[str, Figure]:
@@ -77,21 +80,23 @@ def _draw_published(axis: Axes, row: Row, name: str, above: bool) -> None:
     x, y = float(row[name]), float(row["rate"])
     if row["kind"] == "limit":
         axis.annotate(
-            "", xy=(x, y / 3), xytext=(x, y), arrowprops={"arrowstyle": "->", "color": MUTED}
+            "", xy=(x, y / 5), xytext=(x, y), arrowprops={"arrowstyle": "->", "color": MUTED}
         )
     else:
         spread = [[y - float(row["rate_low"])], [float(row["rate_high"]) - y]]
         axis.errorbar([x], [y], spread, color=MUTED, lw=1.2, capsize=2)
     axis.plot([x], [y], marker="o", ms=4, color=INK, zorder=5)
-    axis.annotate(
+    words = axis.annotate(
         row["name"], (x, y), xytext=(5, 4 if above else -11), textcoords="offset points",
-        fontsize=7.5, color=INK,
+        fontsize=7.5, color=INK, zorder=6,
     )  # fmt: skip
+    words.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
 
 
 def cells_figure(limits: Limits) -> Figure:
     """The limit of each cell where it lies."""
     figure = new_figure(8.0, 4.2)
+    figure.set_layout_engine("constrained")
     axis = figure.subplots()
     found, wanted = limits.cells, limits.settings.cells
     bursts = limits.settings.bursts
@@ -111,9 +116,11 @@ def cells_figure(limits: Limits) -> Figure:
     inside = found.cells.number[at] == numbers
     values[inside] = found.limit[at[inside]]
     low, high = np.nanmin(values), np.nanmax(values)
+    # Of slivers at the edge the limits are worse without end.
+    top = min(max(high, 1.01 * low), _RANGE * low)
     picture = axis.pcolormesh(
         lon, lat, np.ma.masked_invalid(values), cmap=COLOUR_MAP + "_r", shading="nearest",
-        norm=LogNorm(low, max(high, 1.01 * low)), rasterized=True,
+        norm=LogNorm(low, top), rasterized=True,
     )  # fmt: skip
     axis.set_xlim(lon[-1], lon[0])
     names = ("l", "b") if wanted.frame == "galactic" else ("RA", "Dec")
@@ -121,10 +128,9 @@ def cells_figure(limits: Limits) -> Figure:
     axis.xaxis.set_major_formatter(lambda value, _: f"{value % 360:g}")
     if np.ptp(lat) * 3 > np.ptp(lon):
         axis.set_aspect(1 / max(np.cos(np.radians(lat.mean())), 0.1))
-    bar = figure.colorbar(picture, ax=axis, pad=0.02)
+    bar = figure.colorbar(picture, ax=axis, pad=0.02, extend="max" if high > top else "neither")
     bar.set_label("bursts per hour and square degree", size=8.5, color=INK)
-    bar.ax.tick_params(labelsize=8, colors=MUTED)
-    figure.tight_layout()
+    bar.ax.tick_params(which="both", labelsize=8, colors=MUTED)
     return figure
 
 
@@ -144,6 +150,7 @@ def periodic_figure(periodic: PeriodicLimits, confidence: float) -> Figure:
     """Limits on the number of sources against period and width, for each flux."""
     shown = np.unique(np.linspace(0, len(periodic.flux_jy) - 1, _MOST_PANELS).round().astype(int))
     figure = new_figure(1.6 + 3.6 * len(shown) if len(shown) > 1 else 6.0, 4.2)
+    figure.set_layout_engine("constrained")
     axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     density, rejected = periodic.density[shown], periodic.rejected(confidence)[shown]
     some = density[np.isfinite(density)]
@@ -168,12 +175,10 @@ def periodic_figure(periodic: PeriodicLimits, confidence: float) -> Figure:
     if picture is not None:
         bar = figure.colorbar(picture, ax=list(axes), pad=0.02)
         bar.set_label(f"sources per square degree, {100 * confidence:g} %", size=8.5, color=INK)
-        bar.ax.tick_params(labelsize=8, colors=MUTED)
-    figure.text(
-        0.01, 0.012,
+        bar.ax.tick_params(which="both", labelsize=8, colors=MUTED)
+    words = (
         f"line: one source would have been seen with {100 * confidence:g} % in 95 % of the area, "
-        "dashed: in half of it",
-        fontsize=7.5, color=MUTED,
-    )  # fmt: skip
-    figure.subplots_adjust(bottom=0.17, left=0.08 if len(shown) > 1 else 0.12, top=0.92)
+        "dashed: in half of it"
+    )
+    figure.supxlabel(words, x=0.02, ha="left", fontsize=7.5, color=MUTED)
     return figure

@@ -69,8 +69,8 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
     bursts = "1 burst" if found == 1 else f"{found} bursts"
     yield (
         f"{summary['area_deg2']:.4g} deg2 and {summary['exposure_deg2_h']:.4g} deg2 h were "
-        f"searched; {bursts}: fewer than {summary['upper']:.4g} expected "
-        f"({summary['confidence']:.4g})"
+        f"searched; {bursts} found: fewer than {summary['upper']:.4g} expected "
+        f"({100 * summary['confidence']:.4g} %)"
     )
     at = summary["map"]
     where = f"of {at['flux_jy']:g} Jy and {at['width_s']:g} s"
@@ -170,7 +170,7 @@ def _write_map(path: Path, limits: Limits) -> None:
         for values in (limits.map_rate, limits.map_hours)
     ]
     healpy.write_map(
-        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True,
+        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True, dtype=np.float32,
         column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"], overwrite=True,
         extra_header=[
             ("FLUX", limits.settings.bursts.map_flux_jy, "Jy"),

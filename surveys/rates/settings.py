@@ -86,7 +86,9 @@ class BurstSettings:
         Of the map, no more than that of the coverage.
     """
 
-    flux_jy: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0)
+    flux_jy: tuple[float, ...] = (
+        0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0, 10.0, 100.0,
+    )  # fmt: skip
     width_s: tuple[float, ...] = (0.134, 0.5, 2.0, 10.0, 60.0)
     slope: float | None = None
     map_flux_jy: float = 1.0
