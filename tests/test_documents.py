@@ -27,6 +27,7 @@ from surveys.mock_sizes.settings import (
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
+from surveys.rates.settings import LimitsSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -212,6 +213,30 @@ def test_settings_of_sizes(repository):
     for bit, flag in re.findall(r"^\| (\d+) \| `(\w+)`", page, flags=re.MULTILINE):
         assert Flag[flag] == int(bit)
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
+
+
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
 
 
 def test_settings_of_an_ensemble(repository):

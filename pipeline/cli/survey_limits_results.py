@@ -170,8 +170,9 @@ def _write_map(path: Path, limits: Limits) -> None:
         for values in (limits.map_rate, limits.map_hours)
     ]
     healpy.write_map(
-        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True, dtype=np.float32,
-        column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"], overwrite=True,
+        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True,
+        dtype=np.float32, column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"],
+        overwrite=True,
         extra_header=[
             ("FLUX", limits.settings.bursts.map_flux_jy, "Jy"),
             ("WIDTH", limits.settings.bursts.map_width_s, "s"),
@@ -199,4 +200,3 @@ def _fill_periodic(file: h5py.File, limits: Limits) -> None:
     seen = np.where(np.isnan(periodic.seen), np.float32(-1), periodic.seen)
     data = file.create_dataset("p_seen", data=seen, compression="gzip", compression_opts=1)
     data.attrs["no_value"] = -1.0
-

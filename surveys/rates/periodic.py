@@ -8,8 +8,8 @@ a share `a` of the visits, or of the pulses, is missed by is
 
 with the share `e` that is found of its pulses. Visits of which the phases are independent multiply,
 ``P(missed) = prod [(1 - f) A_n + f A_(n+1)]``, f the remainder of L / P. Where all phases follow
-from one, the product is taken at each phase, and its mean over the circle is exact: each visit is an
-arc on it, of the length f.
+from one, the product is taken at each phase, and its mean over the circle is exact: each visit is
+an arc on it, of the length f.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def p_seen(
 def _independent(
     place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains
 ) -> NDArray[np.float64]:
-    """ln P(missed) of the places that have visits, (place, period, width)."""
+    """Logarithm of P(missed) of the places that have visits, (place, period, width)."""
     _, which = np.unique(place, return_inverse=True)
     total = np.zeros((which[-1] + 1, len(trains.period_s), len(trains.width_s)))
     with jax.enable_x64(True):
@@ -123,7 +123,7 @@ def _independent(
 def _log_missed(
     length: jax.Array, share: jax.Array, period: jax.Array, activity: jax.Array, of_pulses: bool
 ) -> jax.Array:
-    """ln P(missed) of each visit, (visit, period, width)."""
+    """Logarithm of P(missed) of each visit, (visit, period, width)."""
     n_pulses = length[:, None, :] / period[:, None]
     n = jnp.floor(n_pulses)
     rest = n_pulses - n
@@ -138,7 +138,7 @@ def _log_missed(
 def _common(
     middle_s: NDArray[np.float64], length: NDArray, share: NDArray, trains: Trains
 ) -> NDArray[np.float64]:
-    """ln P(missed) of one place, (period, width), where all phases follow from one.
+    """Logarithm of P(missed) of one place, (period, width), where all phases follow from one.
 
     On the circle of the phase of the source, a visit sees one pulse more on an arc of the length of
     the remainder, around the phase of its middle. Ends of arcs are sorted; between two the
@@ -164,7 +164,7 @@ def _common(
 
 
 def _logs_of(n: NDArray, e: NDArray, trains: Trains) -> tuple[NDArray, NDArray]:
-    """ln A_n, and what ln A_(n+1) is more."""
+    """Logarithm of A_n, and by how much that of A_(n+1) is more."""
     a = trains.activity
     if trains.activity_of == "pulse":
         fewer = np.log1p(-np.minimum(a * e, _MOST_SHARE))

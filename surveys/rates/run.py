@@ -198,9 +198,7 @@ def _cell_limits(
         number = cell_numbers(at.lon.deg, at.lat.deg, wanted)
         k = (cells.number[:, None] == number).sum(1)
     upper = upper_of(k, lambda n: float(upper_limit(n, settings.counts.confidence)))
-    return CellLimits(
-        cells, area, total / area, k, exposure, rate_limit(upper, exposure, total)
-    )
+    return CellLimits(cells, area, total / area, k, exposure, rate_limit(upper, exposure, total))
 
 
 def periodic_limits(

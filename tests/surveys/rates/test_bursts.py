@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_a_power_law_is_the_integral_over_its_fluxes(coverage, completeness, slo
 
         # From an S/N of 1 on, in pieces around the threshold.
         edges = np.log(np.array([1.0, 4.0, 7.0, 11.0, 30.0, 1e9]) / unit)
-        pieces = zip(edges, edges[1:], strict=False)
+        pieces = pairwise(edges)
         expected += weight * sum(quad(found, a, b)[0] for a, b in pieces)
     assert law.exposure(coverage, total)[0, 0] == pytest.approx(expected, rel=1e-4)
 

@@ -25,9 +25,7 @@ def test_boxes_near_the_plane_are_those_of_three_degrees():
     assert (cells.lat[one[4]], cells.lat[one[5]]) == pytest.approx((-1.5, 1.5))
 
 
-@given(
-    side=st.floats(0.5, 90), lon=st.floats(-720, 720), lat=st.floats(-90, 90)
-)
+@given(side=st.floats(0.5, 90), lon=st.floats(-720, 720), lat=st.floats(-90, 90))
 def test_a_place_is_in_the_box_that_says_so(side, lon, lat):
     settings = CellSettings(side_deg=side)
     cells = cells_of([lon], [lat], settings)

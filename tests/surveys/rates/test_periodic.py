@@ -138,9 +138,7 @@ def test_places_are_on_their_own_and_blocks_change_nothing():
         assert (together[1::2] == 0).all()
         assert ((together >= 0) & (together <= 1)).all()
         here = place == 10
-        alone = replace(
-            stays, **{f: getattr(stays, f)[here] for f in vars(stays)}
-        )
+        alone = replace(stays, **{f: getattr(stays, f)[here] for f in vars(stays)})
         np.testing.assert_allclose(
             together[10], p_seen(alone, 61, replace(trains, phases=phases), IDEAL)[10], rtol=1e-9
         )
