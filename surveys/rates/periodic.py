@@ -14,6 +14,7 @@ an arc on it, of the length f.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -28,6 +29,8 @@ from surveys.rates.trains import Stays, lengths_and_shares
 
 ActivityOf = Literal["visit", "pulse"]
 Phases = Literal["independent", "common"]
+Tell = Callable[[int, int], object]
+"""Called with what is done and what there is."""
 _BLOCK = 256
 _LEAST = 1e-30
 """Probability below which a source is never missed."""
@@ -58,7 +61,11 @@ class Trains:
 
 
 def p_seen(
-    stays: Stays, n_places: int, trains: Trains, completeness: Completeness
+    stays: Stays,
+    n_places: int,
+    trains: Trains,
+    completeness: Completeness,
+    tell: Tell = lambda *_: None,
 ) -> NDArray[np.float64]:
     """Probability that at least one pulse is found.
 
@@ -69,6 +76,8 @@ def p_seen(
     n_places : int
     trains : Trains
     completeness : Completeness
+    tell : callable
+        Told how many visits are done.
 
     Returns
     -------
@@ -80,10 +89,11 @@ def p_seen(
     if len(stays):
         first = np.flatnonzero(np.append(True, np.diff(stays.place) > 0))
         if trains.phases == "independent":
-            missed[stays.place[first]] = _independent(stays.place, length, share, trains)
+            missed[stays.place[first]] = _independent(stays.place, length, share, trains, tell)
         else:
             ends = np.append(first[1:], len(stays))
             for a, b in zip(first, ends, strict=True):
+                tell(int(a), len(stays))
                 missed[stays.place[a]] = _common(
                     stays.middle_s[a:b], length[a:b], share[a:b], trains
                 )
@@ -93,7 +103,7 @@ def p_seen(
 
 
 def _independent(
-    place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains
+    place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains, tell: Tell
 ) -> NDArray[np.float64]:
     """Logarithm of P(missed) of the places that have visits, (place, period, width)."""
     _, which = np.unique(place, return_inverse=True)
@@ -101,6 +111,7 @@ def _independent(
     with jax.enable_x64(True):
         period = jnp.asarray(trains.period_s, jnp.float64)
         for a in range(0, len(place), _BLOCK):
+            tell(a, len(place))
             rows = slice(a, a + _BLOCK)
             # Blocks of one size, with visits of no length behind: one program.
             pad = [(0, _BLOCK - len(which[rows])), (0, 0)]

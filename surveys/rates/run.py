@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -16,12 +16,10 @@ from surveys.errors import InputError, SettingProblem
 from surveys.rates.bursts import BurstGrid, PowerLaw, area_times_time, rate_limit, upper_of
 from surveys.rates.cells import Cells, cell_numbers, cells_of
 from surveys.rates.counts import Counts, count
-from surveys.rates.periodic import Trains, p_seen
+from surveys.rates.periodic import Tell, Trains, p_seen
 from surveys.rates.poisson import upper_limit
 from surveys.rates.settings import LimitsSettings, PeriodicSettings
 from surveys.rates.trains import Stays
-
-Tell = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,8 @@ def _cell_limits(
     searched = coverage.total_s > 0
     lon, lat = (a[searched] for a in coverage.centres(wanted.frame))
     cells = cells_of(lon, lat, wanted)
-    area = np.bincount(cells.of_place, minlength=len(cells)) * coverage.pixel_deg2
+    n_pixels = np.bincount(cells.of_place, minlength=len(cells)).astype(np.float64)
+    area = n_pixels * coverage.pixel_deg2
     total = cells.sums(coverage.total_s[searched]) * coverage.pixel_deg2 / 3600
     exposure = cells.sums(hours[searched]) * coverage.pixel_deg2
     k = np.full(len(cells), counts.k)
@@ -225,17 +224,22 @@ def periodic_limits(
     width = _geometric(settings.width_s, settings.n_widths)
     seen = np.empty((len(settings.flux_jy), len(places.pixel), len(period), len(width)), np.float32)
     for i, flux in enumerate(settings.flux_jy):
-        tell(i, len(settings.flux_jy))
         trains = Trains(
             flux, period, width, settings.activity, settings.activity_of, settings.phases
         )
-        seen[i] = p_seen(stays, len(places.pixel), trains, completeness)
+        part = partial(_tell_part, tell, i, len(settings.flux_jy))
+        seen[i] = p_seen(stays, len(places.pixel), trains, completeness, part)
     # The edge pixels of larger ones may have their middle where nothing was searched.
     inside = np.unique(stays.place)
     return PeriodicLimits(
         np.array(settings.flux_jy), period, width, places.pixel[inside], places.nside,
         seen[:, inside], places.pixel_deg2, upper,
     )  # fmt: skip
+
+
+def _tell_part(tell: Tell, i: int, n: int, done: int, total: int) -> None:
+    """What is done of one of some fluxes, as a part of all."""
+    tell(i * total + done, n * total)
 
 
 def _geometric(ends: tuple[float, float], n: int) -> NDArray[np.float64]:
