@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from pipeline.cli.survey_coverage import coverage
 from pipeline.cli.survey_limits import limits
 
 survey = typer.Typer(
@@ -14,9 +15,9 @@ survey = typer.Typer(
 
 
 @survey.callback()
-def _of_surveys() -> None:
-    # A command of commands, however many there are.
-    pass
+def _survey() -> None:
+    """Plan a survey, map what was searched, and turn silence into limits."""
 
 
+survey.command("coverage")(coverage)
 survey.command("limits")(limits)
