@@ -14,8 +14,7 @@ an arc on it, of the length f.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -29,9 +28,9 @@ from surveys.rates.trains import Stays, lengths_and_shares
 
 ActivityOf = Literal["visit", "pulse"]
 Phases = Literal["independent", "common"]
-Tell = Callable[[int, int], object]
-"""Called with what is done and what there is."""
 _BLOCK = 256
+_ARCS = 1_000_000
+"""Sorted at a time."""
 _LEAST = 1e-30
 """Probability below which a source is never missed."""
 _MOST_SHARE = 1 - 1e-15
@@ -65,7 +64,6 @@ def p_seen(
     n_places: int,
     trains: Trains,
     completeness: Completeness,
-    tell: Tell = lambda *_: None,
 ) -> NDArray[np.float64]:
     """Probability that at least one pulse is found.
 
@@ -76,8 +74,6 @@ def p_seen(
     n_places : int
     trains : Trains
     completeness : Completeness
-    tell : callable
-        Told how many visits are done.
 
     Returns
     -------
@@ -89,21 +85,23 @@ def p_seen(
     if len(stays):
         first = np.flatnonzero(np.append(True, np.diff(stays.place) > 0))
         if trains.phases == "independent":
-            missed[stays.place[first]] = _independent(stays.place, length, share, trains, tell)
+            missed[stays.place[first]] = _independent(stays.place, length, share, trains)
         else:
             ends = np.append(first[1:], len(stays))
             for a, b in zip(first, ends, strict=True):
-                tell(int(a), len(stays))
-                missed[stays.place[a]] = _common(
-                    stays.middle_s[a:b], length[a:b], share[a:b], trains
-                )
+                some = stays.middle_s[a:b], length[a:b], share[a:b]
+                # A few periods at a time: each has an arc for every width and visit.
+                n_parts = -(-missed[0].size * int(b - a) // _ARCS)
+                for part in np.array_split(np.arange(len(trains.period_s)), n_parts):
+                    few = replace(trains, period_s=trains.period_s[part])
+                    missed[stays.place[a], part] = _common(*some, few)
     seen = -np.expm1(missed)
     seen[:, trains.width_s >= trains.period_s[:, None]] = np.nan
     return seen
 
 
 def _independent(
-    place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains, tell: Tell
+    place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains
 ) -> NDArray[np.float64]:
     """Logarithm of P(missed) of the places that have visits, (place, period, width)."""
     _, which = np.unique(place, return_inverse=True)
@@ -111,7 +109,6 @@ def _independent(
     with jax.enable_x64(True):
         period = jnp.asarray(trains.period_s, jnp.float64)
         for a in range(0, len(place), _BLOCK):
-            tell(a, len(place))
             rows = slice(a, a + _BLOCK)
             # Blocks of one size, with visits of no length behind: one program.
             pad = [(0, _BLOCK - len(which[rows])), (0, 0)]

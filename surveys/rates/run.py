@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -16,10 +16,15 @@ from surveys.errors import InputError, SettingProblem
 from surveys.rates.bursts import BurstGrid, PowerLaw, area_times_time, rate_limit, upper_of
 from surveys.rates.cells import Cells, cell_numbers, cells_of
 from surveys.rates.counts import Counts, count
-from surveys.rates.periodic import Tell, Trains, p_seen
+from surveys.rates.periodic import Trains, p_seen
 from surveys.rates.poisson import upper_limit
 from surveys.rates.settings import LimitsSettings, PeriodicSettings
 from surveys.rates.trains import Stays
+
+Tell = Callable[[int, int], object]
+"""Called with what is done and what there is."""
+_PLACES = 256
+"""At a time."""
 
 
 @dataclass(frozen=True)
@@ -227,19 +232,17 @@ def periodic_limits(
         trains = Trains(
             flux, period, width, settings.activity, settings.activity_of, settings.phases
         )
-        part = partial(_tell_part, tell, i, len(settings.flux_jy))
-        seen[i] = p_seen(stays, len(places.pixel), trains, completeness, part)
+        for a in range(0, len(places.pixel), _PLACES):
+            b = min(a + _PLACES, len(places.pixel))
+            first, end = np.searchsorted(stays.place, (a, b))
+            seen[i, a:b] = p_seen(stays.part(first, end, a), b - a, trains, completeness)
+            tell(i * len(places.pixel) + b, len(settings.flux_jy) * len(places.pixel))
     # The edge pixels of larger ones may have their middle where nothing was searched.
     inside = np.unique(stays.place)
     return PeriodicLimits(
         np.array(settings.flux_jy), period, width, places.pixel[inside], places.nside,
         seen[:, inside], places.pixel_deg2, upper,
     )  # fmt: skip
-
-
-def _tell_part(tell: Tell, i: int, n: int, done: int, total: int) -> None:
-    """What is done of one of some fluxes, as a part of all."""
-    tell(i * total + done, n * total)
 
 
 def _geometric(ends: tuple[float, float], n: int) -> NDArray[np.float64]:

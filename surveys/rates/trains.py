@@ -14,7 +14,7 @@ period in the mean number; what is neglected is that pulses at both edges come t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,11 @@ class Stays:
 
     def __len__(self) -> int:
         return len(self.place)
+
+    def part(self, first: int, end: int, place: int) -> Stays:
+        """Some of them, of places that are counted from another."""
+        rows = {f.name: getattr(self, f.name)[first:end] for f in fields(self)}
+        return replace(Stays(**rows), place=rows["place"] - place)
 
     @classmethod
     def of(cls, visits: Visits, pointings: Pointings) -> Stays:
