@@ -42,6 +42,8 @@ class CellLimits:
         deg2 h, times the share found.
     limit : (c,)
         h-1 deg-2; NaN where nothing is known.
+    grid_exposure, grid_limit : (c, w, f)
+        The same for all widths and fluxes.
     """
 
     cells: Cells
@@ -50,6 +52,8 @@ class CellLimits:
     k: NDArray[np.int64]
     exposure: NDArray[np.float64]
     limit: NDArray[np.float64]
+    grid_exposure: NDArray[np.float64]
+    grid_limit: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -188,21 +192,26 @@ def _cell_limits(
     if wanted.kind == "healpix" and wanted.nside > coverage.nside:
         problem = f"is {wanted.nside}, that of the coverage is {coverage.nside}"
         raise SettingProblem("cells.nside", problem, f"give {coverage.nside} or less")
-    hours = coverage.exposure_s(bursts.map_flux_jy, bursts.map_width_s, found) / 3600
     searched = coverage.total_s > 0
     lon, lat = (a[searched] for a in coverage.centres(wanted.frame))
     cells = cells_of(lon, lat, wanted)
     n_pixels = np.bincount(cells.of_place, minlength=len(cells)).astype(np.float64)
     area = n_pixels * coverage.pixel_deg2
-    total = cells.sums(coverage.total_s[searched]) * coverage.pixel_deg2 / 3600
-    exposure = cells.sums(hours[searched]) * coverage.pixel_deg2
+    by_noise = cells.sums(coverage.seconds[searched]) * coverage.pixel_deg2 / 3600
+    total = by_noise.sum(1)
+    exposure = by_noise @ coverage.found(bursts.map_flux_jy, bursts.map_width_s, found)
+    grid = BurstGrid(np.array(bursts.flux_jy), np.array(bursts.width_s), found)
+    exposures = grid.exposure(coverage, by_noise)
     k = np.full(len(cells), counts.k)
     if counts.ra is not None and counts.dec is not None:
         at = SkyCoord(counts.ra, counts.dec, unit="deg").transform_to(wanted.frame).spherical
         number = cell_numbers(at.lon.deg, at.lat.deg, wanted)
         k = (cells.number[:, None] == number).sum(1)
     upper = upper_of(k, lambda n: float(upper_limit(n, settings.counts.confidence)))
-    return CellLimits(cells, area, total / area, k, exposure, rate_limit(upper, exposure, total))
+    every = rate_limit(upper[:, None, None], exposures, total[:, None, None])
+    return CellLimits(
+        cells, area, total / area, k, exposure, rate_limit(upper, exposure, total), exposures, every
+    )
 
 
 def periodic_limits(

@@ -87,7 +87,7 @@ def read(path: Path) -> Table:
 
 def test_all_is_written(out):
     assert {p.name for p in out.iterdir()} == {
-        "limits.ecsv", "cells.ecsv", "limits.fits", "periodic.ecsv", "periodic.h5",
+        "limits.ecsv", "cells.ecsv", "cells.h5", "limits.fits", "periodic.ecsv", "periodic.h5",
         "summary.json", "rates.png", "cells.png", "periodic.png",
     }  # fmt: skip
     for path in out.glob("*.ecsv"):
@@ -120,6 +120,15 @@ def test_cells_and_the_map_add_up_to_the_whole(out, coverage):
     assert cells["exposure"].sum() == pytest.approx(summary["map"]["exposure_deg2_h"])
     assert (cells["area"] * cells["time"]).sum() == pytest.approx(summary["exposure_deg2_h"])
     assert (np.abs(cells["b"]) < 12).all()
+    with h5py.File(out / "cells.h5") as file:
+        whole = read(out / "limits.ecsv")["exposure"].reshape(3, 4)
+        np.testing.assert_allclose(file["exposure_deg2_h"][()].sum(0), whole, rtol=1e-6)
+        np.testing.assert_array_equal(file["cell"], cells["cell"])
+        # Bright ones are all found, and too wide ones not at all.
+        bright = file["limit"][:, 1, 3]
+        total = cells["area"] * cells["time"]
+        np.testing.assert_allclose(bright, upper_limit(1) / total, rtol=1e-6)
+        assert (file["limit"][:, 2] == -1).all()
     limit, hours = healpy.read_map(out / "limits.fits", field=(0, 1), nest=True)
     seen = limit != healpy.UNSEEN
     assert np.isfinite(limit).all()
