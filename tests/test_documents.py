@@ -30,6 +30,7 @@ from surveys.mock_sizes.settings import (
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
 from surveys.planning.settings import PlanSettings
+from surveys.rates.settings import LimitsSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -219,6 +220,8 @@ def test_settings_of_sizes(repository):
 
 def test_settings_of_a_plan(repository):
     page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
     documented: dict[str, dict[str, str]] = {}
     for first, defaults in rows_of(page, "## Settings"):
         if table := re.search(r"\[(\w+)\]", first):
@@ -242,6 +245,18 @@ def test_settings_of_a_plan(repository):
                 value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
                 default = own[key]
                 assert value == (list(default) if isinstance(default, tuple) else default), key
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
 
 
 def test_settings_of_an_ensemble(repository):

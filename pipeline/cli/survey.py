@@ -6,6 +6,7 @@ import typer
 
 from pipeline.cli.survey_coverage import coverage
 from pipeline.cli.survey_plan import plan
+from pipeline.cli.survey_limits import limits
 
 survey = typer.Typer(
     add_completion=False,
@@ -21,3 +22,4 @@ def _survey() -> None:
 
 survey.command("plan")(plan)
 survey.command("coverage")(coverage)
+survey.command("limits")(limits)
