@@ -121,6 +121,12 @@ def sightlines(
     return Sightlines(d, relative * d**3 * weight)
 
 
+def at_one_distance(distance_pc: float, n: int) -> Sightlines:
+    """Sightlines of n directions whose sources are all at one distance."""
+    d = distance_pc * np.array([1.0, math.exp(0.06)])
+    return Sightlines(d, np.tile([1.0, 0.0], (n, 1)))
+
+
 def sample_galaxy(
     settings: GalaxySettings, n: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -47,7 +47,7 @@ PARAMETERS = (
     Parameter("twist_rad", "rad", 0.1, 1e-8, 1.0, "of the bundle", True),
     Parameter("bundle", "", 0.01, 1e-5, 0.5, "sin² of the angle of its edge from the pole", True),
     Parameter("radius_km", "km", 12.0, 8.0, 16.0, "of the star", True),
-    Parameter("efficiency", "", 0.01, 1e-12, 1.0, "radio over pair luminosity", True),
+    Parameter("efficiency", "", 1e-4, 1e-12, 1.0, "radio over pair luminosity", True),
     *SPECTRUM,
 )
 

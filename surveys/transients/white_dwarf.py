@@ -37,7 +37,7 @@ from surveys.transients.roche import (
 
 SOURCE = "Qu & Zhang 2025, arXiv:2409.05978 (the picture); all formulae are derived"
 _COMPANION_MASS: dict[str, float] = {
-    "M dwarf": 0.2,
+    "M dwarf": 0.15,
     "brown dwarf": 0.05,
     "planet": 0.005,
     "white dwarf": 0.6,
@@ -77,7 +77,7 @@ def parameters(settings: WhiteDwarfSettings) -> tuple[Parameter, ...]:
             "companion_mass_sun", "Sun", _COMPANION_MASS[kind], *MASS_RANGE[kind],
             "of the companion", True,
         ),
-        Parameter("lorentz_factor", "", 100.0, 1.0, 1e6, "of the electrons", True),
+        Parameter("lorentz_factor", "", 10.0, 1.0, 1e6, "of the electrons", True),
         Parameter("harmonic", "", 1.0, 1.0, 100.0, "of the cyclotron frequency", True),
         Parameter("efficiency", "", 0.01, 1e-12, 1.0, "radio over dissipated power", True),
         Parameter("beam_deg", "deg", 5.0, 0.01, 90.0, "half-angle; at least 1 / Lorentz factor", True),
