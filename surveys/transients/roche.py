@@ -46,18 +46,15 @@ def white_dwarf_radius_cm(mass_sun: float | NDArray) -> NDArray[np.float64]:
 
 
 def dwarf_radius_cm(mass_sun: float | NDArray) -> NDArray[np.float64]:
-    """Radius of an M dwarf or brown dwarf near a white dwarf, by its mass.
+    """Radius of a fully convective M dwarf or a brown dwarf near a white dwarf, by its mass.
 
-    The broken power laws that Knigge (2006, MNRAS 373, 484) measured for donors of cataclysmic
-    variables, which are a few per cent larger than stars on their own.
+    The power laws that Knigge (2006, MNRAS 373, 484) measured for donors of cataclysmic variables
+    below and above 0.063 solar masses. Beyond 0.20 the second goes on, as donors there are bloated
+    by what they lose, and companions that lose nothing are not.
     """
     mass = np.asarray(mass_sun, float)
-    brown = 0.110 * (mass / 0.063) ** 0.21
-    fully_convective = 0.230 * (mass / 0.20) ** 0.64
-    early = 0.299 * (mass / 0.20) ** 0.67
-    return SUN_RADIUS * np.where(
-        mass < 0.063, brown, np.where(mass < 0.20, fully_convective, early)
-    )
+    brown, red = 0.110 * (mass / 0.063) ** 0.21, 0.230 * (mass / 0.20) ** 0.64
+    return SUN_RADIUS * np.where(mass < 0.063, brown, red)
 
 
 def planet_radius_cm(mass_sun: float | NDArray) -> NDArray[np.float64]:
@@ -72,12 +69,13 @@ _RADII: dict[str, Callable[[float | NDArray], NDArray[np.float64]]] = {
     "white dwarf": white_dwarf_radius_cm,
 }
 MASS_RANGE: dict[str, tuple[float, float]] = {
-    "M dwarf": (0.075, 0.6),
+    "M dwarf": (0.075, 0.35),
     "brown dwarf": (0.013, 0.075),
     "planet": (0.0003, 0.013),
     "white dwarf": (0.15, 1.3),
 }
-"""Solar masses of each kind of companion: hydrogen burns above 0.075, deuterium above 0.013."""
+"""Solar masses of each kind of companion: hydrogen burns above 0.075, deuterium above
+0.013, and stars are fully convective below 0.35."""
 
 
 def radius_cm(companion: Companion, mass_sun: float | NDArray) -> NDArray[np.float64]:
