@@ -123,7 +123,7 @@ def sightlines(
 
 def at_one_distance(distance_pc: float, n: int) -> Sightlines:
     """Sightlines of n directions whose sources are all at one distance."""
-    d = distance_pc * np.array([1.0, math.exp(0.06)])
+    d = distance_pc * np.array([1.0, math.exp(0.02)])
     return Sightlines(d, np.tile([1.0, 0.0], (n, 1)))
 
 
