@@ -85,7 +85,8 @@ class Source:
         try:
             values = tables.numbers(column)
         except (ValueError, TypeError) as error:
-            problem = f"column {column.name!r} holds text, not numbers ({error})"
+            row, word = tables.first_text(column)
+            problem = f"column {column.name!r} holds text, not numbers ({word!r} in row {row})"
             raise InputError(self.where, field, problem, "name another column") from error
         values[~np.isfinite(values)] = np.nan
         for sentinel in self.map.sentinels:
