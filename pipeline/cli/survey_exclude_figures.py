@@ -194,7 +194,7 @@ def threshold_jy(found: Exclusion, period_s: NDArray, duty: float) -> NDArray[np
     for i, w in enumerate(width):
         snr = float(np.median(search.snr_per_jy(float(w))))
         if snr > 0:
-            out[i] = float(np.median(search.looks.threshold)) / snr
+            out[i] = float(np.median(search.stays.threshold)) / snr
     return out
 
 

@@ -1,57 +1,31 @@
 """The chance that visits of places find a pulsing source, by its flux density.
 
-A source pulses with a period P and a width W = δ P. A visit of T seconds holds floor or ceil of
-(T - W) / P whole pulses, by its phase, which is as good as random from visit to visit; each of them
-is found with the completeness of its S/N. Pulses that are cut by the ends of a visit do not count.
+A source pulses with a period P and a width W = δ P. How many pulses a visit holds and which share of
+them is found is that of :mod:`surveys.rates.trains`: floor or ceil of L / P, by a phase that is as
+good as random from visit to visit, where L is the length of the visit, less W, and what pulses at
+both its ends add. Visits that are shorter than a pulse count nothing here.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surveys.coverage.completeness import Completeness
+from surveys.rates.trains import Stays, lengths_and_shares
 from surveys.transients.beams import LONGEST_DUTY, Views
 from surveys.transients.galaxy import Sightlines
 
 LongPulses = Literal["lost", "cut"]
 _SNR_SPAN = 0.2, 6.0
 """Of the threshold: where tables of flux density begin and end."""
-
-
-@dataclass(frozen=True)
-class Looks:
-    """Visits of cells, sorted by cell.
-
-    Attributes
-    ----------
-    cell : NDArray of int, shape (v,)
-        Index of the cell; every cell has one at least.
-    seconds : NDArray, shape (v,)
-    searched_share : NDArray, shape (v,)
-        Of the seconds; the rest was flagged here and there.
-    sigma_1s : NDArray, shape (v,)
-        Noise of one second, Jy s^1/2.
-    tsamp_s, max_width_s, threshold : NDArray, shape (v,)
-        Of the search.
-    """
-
-    cell: NDArray[np.int64]
-    seconds: NDArray[np.float64]
-    searched_share: NDArray[np.float64]
-    sigma_1s: NDArray[np.float64]
-    tsamp_s: NDArray[np.float64]
-    max_width_s: NDArray[np.float64]
-    threshold: NDArray[np.float64]
-
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """Row of the first visit of each cell."""
-        return np.flatnonzero(np.diff(self.cell, prepend=-1))
+_LOG_STEP = 0.012
+"""Of tables of the share that is found: whole steps of those of the trains, which round to them."""
 
 
 @dataclass(frozen=True)
@@ -60,45 +34,53 @@ class Search:
 
     Attributes
     ----------
-    looks : Looks
+    stays : Stays
+        Visits of cells, which are numbered from 0; every cell has one at least.
     completeness : Completeness
     long_pulses : {"lost", "cut"}
         Whether pulses that are wider than the widest filter are lost, or found by as much of them
         as that filter holds.
     """
 
-    looks: Looks
+    stays: Stays
     completeness: Completeness
     long_pulses: LongPulses = "lost"
 
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """Row of the first visit of each cell."""
+        return np.flatnonzero(np.diff(self.stays.place, prepend=-1))
+
+    @cached_property
+    def kinds(self) -> list[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+        """Sampling time, threshold and widest pulse of each kind of search, and its rows."""
+        stays = self.stays
+        columns = np.stack([stays.tsamp_s, stays.threshold, stays.max_width_s], axis=1)
+        kinds, which = np.unique(columns, axis=0, return_inverse=True)
+        return [(kind, np.flatnonzero(which.ravel() == i)) for i, kind in enumerate(kinds)]
+
+    def held_s(self, width_s: float, max_width_s: float) -> float:
+        """What a filter holds of a pulse; 0 if it is not searched for."""
+        if width_s <= max_width_s * (1 + 1e-6):
+            return width_s
+        return max_width_s if self.long_pulses == "cut" else 0.0
+
     def snr_per_jy(self, width_s: float) -> NDArray[np.float64]:
         """S/N of a pulse of one Jy and a width, by visit; 0 where it is not searched for."""
-        looks = self.looks
-        width = np.full(len(looks.cell), width_s)
-        if self.long_pulses == "cut":
-            width = np.minimum(width, looks.max_width_s)
-        short = width < looks.tsamp_s
-        root = np.where(short, width / np.sqrt(looks.tsamp_s), np.sqrt(width))
-        return np.where(width <= looks.max_width_s, root / looks.sigma_1s, 0.0)
-
-    def found(self, flux_jy: NDArray, width_s: float) -> NDArray[np.float64]:
-        """Share of pulses that are found, by visit and flux density, shape (v, k)."""
-        looks = self.looks
-        snr = self.snr_per_jy(width_s)[:, None] * flux_jy
-        width = np.broadcast_to(np.asarray(width_s), snr.shape)
-        if self.long_pulses == "cut":
-            width = np.minimum(width, looks.max_width_s[:, None])
-        share = self.completeness.found(snr, width, looks.threshold[:, None])
-        return np.where(snr > 0, share * looks.searched_share[:, None], 0.0)
+        snr = np.zeros(len(self.stays))
+        for (tsamp, _, widest), rows in self.kinds:
+            held = self.held_s(width_s, widest)
+            snr[rows] = held / math.sqrt(max(held, tsamp)) / self.stays.sigma_1s[rows]
+        return snr
 
 
 def flux_grid(search: Search, widths_s: NDArray, step: float) -> NDArray[np.float64]:
     """Flux densities, equally spaced in their logarithm, from never found to always found."""
-    snr = np.stack([search.snr_per_jy(w) for w in widths_s])
+    snr = np.stack([search.snr_per_jy(float(w)) for w in widths_s])
     # Wider than what is searched for: any grid does, as nothing is found.
     snr = snr[snr > 0] if (snr > 0).any() else np.ones(1)
-    low = math.log(_SNR_SPAN[0] * search.looks.threshold.min() / snr.max())
-    high = math.log(_SNR_SPAN[1] * search.looks.threshold.max() / snr.min())
+    low = math.log(_SNR_SPAN[0] * search.stays.threshold.min() / snr.max())
+    high = math.log(_SNR_SPAN[1] * search.stays.threshold.max() / snr.min())
     return np.exp(low + step * np.arange(math.ceil((high - low) / step) + 1))
 
 
@@ -116,18 +98,49 @@ def chance_of_visits(
     active_share : float
         Chance of each visit, on its own, to meet an active source.
     """
-    looks = search.looks
-    turns = np.maximum(looks.seconds - width_s, 0.0) / period_s
-    whole = np.floor(turns)
-    rest = (turns - whole)[:, None]
-    found = search.found(flux_jy, width_s)
-    if width_s > LONGEST_DUTY * period_s:
-        found = np.zeros_like(found)
-    missed = 1.0 - found
-    none = missed ** whole[:, None] * (1.0 - rest * found)
+    none = np.ones((len(search.stays), len(flux_jy)))
+    for kind, rows in search.kinds:
+        held = search.held_s(width_s, float(kind[2]))
+        if held > 0 and width_s <= LONGEST_DUTY * period_s:
+            none[rows] = _missed(search, rows, (period_s, width_s, held), np.log(flux_jy))
     if active_share < 1:
         none = 1.0 - active_share * (1.0 - none)
-    return 1.0 - np.multiply.reduceat(none, looks.first, axis=0)
+    return 1.0 - np.multiply.reduceat(none, search.first, axis=0)
+
+
+def _missed(
+    search: Search, rows: NDArray[np.int64], pulse: tuple[float, float, float], log_flux: NDArray
+) -> NDArray[np.float64]:
+    """Chance of visits of one kind to find none of the pulses: period, width, what is held of it.
+
+    The share that is found, and the length that the edges add to a visit, depend on the flux
+    density over the noise alone: both are read from a table in its logarithm.
+    """
+    period, width, held = pulse
+    stays, first = search.stays, int(rows[0])
+    seconds, live = stays.seconds[rows, None], stays.live[rows, None]
+    log_snr = log_flux - np.log(stays.sigma_1s[rows])[:, None]
+    low, high = (math.floor(v / _LOG_STEP) for v in (log_snr.min(), log_snr.max()))
+    table = _LOG_STEP * np.arange(low, high + 2)
+    length, share = lengths_and_shares(
+        _visits_of_a_pulse(stays, first, held, table), 1.0, np.array([held]), search.completeness
+    )
+    found = np.interp(log_snr, table, share[:, 0]) * live
+    edges = np.interp(log_snr, table, length[:, 0])
+    turns = np.maximum(seconds + width - 2 * held + edges, 0.0) / period
+    turns = np.where(seconds >= width, turns, 0.0)
+    whole = np.floor(turns)
+    return (1.0 - found) ** whole * (1.0 - (turns - whole) * found)
+
+
+def _visits_of_a_pulse(stays: Stays, i: int, held_s: float, log_snr: NDArray) -> Stays:
+    """Visits as long as a pulse, of the kind of another, at flux densities over noise."""
+    one = np.ones(len(log_snr))
+    columns = (stays.tsamp_s[i], stays.threshold[i], stays.max_width_s[i])
+    number = np.arange(len(log_snr))
+    return Stays(
+        number, 0 * one, held_s * one, one, np.exp(-log_snr), *(c * one for c in columns)
+    )
 
 
 @dataclass(frozen=True)

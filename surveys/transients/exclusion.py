@@ -86,6 +86,7 @@ class Exclusion:
     settings : ExcludeSettings
     model : Model
     region : Region
+    search : Search
     emission : Emission
         Of the grid.
     grid : Excluded
@@ -107,6 +108,7 @@ class Exclusion:
     settings: ExcludeSettings
     model: Model
     region: Region
+    search: Search
     emission: Emission
     grid: Excluded
     rejected_points: NDArray[np.float64]
@@ -191,7 +193,7 @@ def exclude(
     alone = model({name: np.atleast_1d(value) for name, value in reference.items()}, frequency)
     _, chance, one_chance = next(_points(cells, alone, lambda done, n: None))
     return Exclusion(
-        settings, model, region, emission, grid,
+        settings, model, region, search, emission, grid,
         rejected_points=counts[0] / max(int(possible.sum()), 1),
         rejected_points_all=counts[1] / possible.size,
         reference=reference,

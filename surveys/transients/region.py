@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import healpy
@@ -19,7 +20,8 @@ from surveys.coverage.coverage import Coverage, turned_to
 from surveys.coverage.coverage_file import read_coverage
 from surveys.coverage.visits import visits
 from surveys.errors import InputError
-from surveys.transients.detection import Looks, Search
+from surveys.rates.trains import Stays
+from surveys.transients.detection import Search
 from surveys.transients.exclusion import Region
 from surveys.transients.settings import SearchSettings
 
@@ -56,7 +58,7 @@ def read_region(path: Path, settings: SearchSettings, where: str) -> tuple[Regio
     if nside > coverage.nside:
         problem = f"is {nside}, more than the {coverage.nside} of {coverage.where}"
         raise InputError(where, "search.nside", problem, f"give {coverage.nside} or less")
-    return _cells(coverage, coverage.pixel[seen], nside, completeness_of(settings))
+    return _cells(coverage, coverage.pixel[seen], nside, settings)
 
 
 def completeness_of(settings: SearchSettings) -> Completeness:
@@ -67,7 +69,7 @@ def completeness_of(settings: SearchSettings) -> Completeness:
 
 
 def _cells(
-    coverage: Coverage, pixel: NDArray, nside: int, completeness: Completeness
+    coverage: Coverage, pixel: NDArray, nside: int, settings: SearchSettings
 ) -> tuple[Region, Search]:
     pointings = coverage.pointings
     assert pointings is not None
@@ -77,27 +79,17 @@ def _cells(
     middle /= np.linalg.norm(middle, axis=1, keepdims=True)
     ra, dec = healpy.vec2ang(turned_to(middle, coverage.frame, "icrs"), lonlat=True)
     area = np.diff(np.append(first, len(pixel))) * coverage.pixel_deg2
-    found = visits(pointings, ra, dec, coverage.least_gain)
-    good = found.searched_s > 0
+    stays = Stays.of(visits(pointings, ra, dec, coverage.least_gain), pointings)
     # The middle of what was searched of a cell may lie between two strips of it.
-    cells = np.unique(found.place[good])
+    cells = np.unique(stays.place)
     if not len(cells):
         problem = f"have no visit in any of {len(parents)} cells"
         raise InputError(coverage.where, "pointings", problem, "give a larger search.nside")
-    which = found.pointing[good]
-    looks = Looks(
-        np.searchsorted(cells, found.place[good]),
-        found.seconds[good],
-        (found.searched_s / found.seconds)[good],
-        found.sigma_1s[good],
-        pointings.tsamp_s[which],
-        pointings.max_width_s[which],
-        pointings.threshold[which],
-    )
+    stays = replace(stays, place=np.searchsorted(cells, stays.place))
     sky = SkyCoord(ra[cells] * units.deg, dec[cells] * units.deg).galactic
     region = Region(
         parents[cells], nside, coverage.frame, np.asarray(sky.l.deg), np.asarray(sky.b.deg),
         ra[cells], dec[cells], area[cells],
-        np.bincount(looks.cell, looks.seconds * looks.searched_share, len(cells)),
+        np.bincount(stays.place, stays.seconds * stays.live, len(cells)),
     )  # fmt: skip
-    return region, Search(looks, completeness)
+    return region, Search(stays, completeness_of(settings), settings.long_pulses)

@@ -10,8 +10,9 @@ import pytest
 
 from surveys.coverage.completeness import IdealCompleteness
 from surveys.errors import InputError, SettingProblem
+from surveys.rates.trains import Stays
 from surveys.transients.beams import views
-from surveys.transients.detection import Looks, Search
+from surveys.transients.detection import Search
 from surveys.transients.empirical import PowerLawSettings
 from surveys.transients.exclusion import Region, exclude
 from surveys.transients.galaxy import sample_galaxy
@@ -34,12 +35,12 @@ def sky(pixel, nside, visits=((400.0, 0.02), (900.0, 0.06))):
     n, v = len(pixel), len(visits)
     seconds, sigma = (np.tile(a, n) for a in np.array(visits).T)
     ones = np.ones(n * v)
-    looks = Looks(
-        np.repeat(np.arange(n), v), seconds, ones, sigma, 0.1 * ones, 200 * ones, 7 * ones
+    stays = Stays(
+        np.repeat(np.arange(n), v), 0 * ones, seconds, ones, sigma, 0.1 * ones, 7 * ones, 200 * ones
     )  # fmt: skip
     area = np.full(n, healpy.nside2pixarea(nside, degrees=True))
     region = Region(pixel, nside, "galactic", l, b, l, b, area, np.full(n, sum(seconds[:v])))
-    return region, Search(looks, IdealCompleteness())
+    return region, Search(stays, IdealCompleteness())
 
 
 def file_of(model="empirical", axes=None, parameters=None, **more):
@@ -72,10 +73,11 @@ def test_expected_detections_against_drawn_sources():
     detected = np.zeros(len(flux), bool)
     for seconds, sigma in ((400.0, 0.02), (900.0, 0.06)):
         phase = rng.uniform(0, 200.0, len(flux))
-        whole = np.floor((seconds - 4.0 - phase) / 200.0) + 1
-        for k in range(int(whole.max())):
-            snr = flux * math.sqrt(4.0) / sigma + rng.normal(size=len(flux))
-            detected |= (k < whole) & (snr > 7)
+        for k in range(int(seconds / 200.0) + 2):
+            begin = phase - 4.0 + 200.0 * k
+            part = np.minimum(begin + 4.0, seconds) - np.maximum(begin, 0.0)
+            snr = flux * np.sqrt(np.maximum(part, 0.0)) / sigma + rng.normal(size=len(flux))
+            detected |= (part > 0) & (snr > 7)
     whole_galaxy = 4 * math.pi * 2600.0**2 * 260.0 * math.exp(8178 / 2600 + 20.8 / 260)
     wanted = found.grid.per_density[0, 0] / whole_galaxy * n
     assert wanted > 1000
