@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +24,10 @@ from surveys.transients.beams import LONGEST_DUTY, Views
 from surveys.transients.galaxy import Sightlines
 
 LongPulses = Literal["lost", "cut"]
-_SNR_SPAN = 0.2, 6.0
+_SNR_SPAN = 0.35, 3.0
 """Of the threshold: where tables of flux density begin and end."""
+_BLOCK = 16
+_MOST_SHARE = 1 - 1e-15
 _LOG_STEP = 0.012
 """Of tables of the share that is found: whole steps of those of the trains, which round to them."""
 
@@ -116,21 +120,47 @@ def _missed(
     The share that is found, and the length that the edges add to a visit, depend on the flux
     density over the noise alone: both are read from a table in its logarithm.
     """
-    period, width, held = pulse
-    stays, first = search.stays, int(rows[0])
-    seconds, live = stays.seconds[rows, None], stays.live[rows, None]
-    log_snr = log_flux - np.log(stays.sigma_1s[rows])[:, None]
-    low, high = (math.floor(v / _LOG_STEP) for v in (log_snr.min(), log_snr.max()))
-    table = _LOG_STEP * np.arange(low, high + 2)
+    stays, held = search.stays, pulse[2]
+    log_sigma = np.log(stays.sigma_1s[rows])
+    # Grids of a few sizes only: each is a program of its own.
+    padded = np.pad(log_flux, (0, -len(log_flux) % _BLOCK), mode="edge")
+    low = math.floor((log_flux.min() - log_sigma.max()) / _LOG_STEP)
+    high = math.ceil((log_flux.max() - log_sigma.min()) / _LOG_STEP)
+    n = high - low + 2
+    table = _LOG_STEP * (low + np.arange(n + -n % (16 * _BLOCK)))
     length, share = lengths_and_shares(
-        _visits_of_a_pulse(stays, first, held, table), 1.0, np.array([held]), search.completeness
+        _visits_of_a_pulse(stays, int(rows[0]), held, table),
+        1.0,
+        np.array([held]),
+        search.completeness,
     )
-    found = np.interp(log_snr, table, share[:, 0]) * live
-    edges = np.interp(log_snr, table, length[:, 0])
-    turns = np.maximum(seconds + width - 2 * held + edges, 0.0) / period
-    turns = np.where(seconds >= width, turns, 0.0)
-    whole = np.floor(turns)
-    return (1.0 - found) ** whole * (1.0 - (turns - whole) * found)
+    with jax.enable_x64(True):
+        visits = np.stack([log_sigma, stays.seconds[rows], stays.live[rows]])
+        none = _none_of_a_train(
+            jnp.asarray((padded - table[0]) / _LOG_STEP),
+            jnp.asarray(visits) / jnp.asarray([_LOG_STEP, 1.0, 1.0])[:, None],
+            jnp.asarray(np.stack([share[:, 0], length[:, 0]])),
+            jnp.asarray(pulse),
+        )
+    return np.asarray(none)[:, : len(log_flux)]
+
+
+@jax.jit
+def _none_of_a_train(
+    flux: jax.Array, visits: jax.Array, table: jax.Array, pulse: jax.Array
+) -> jax.Array:
+    """Chance of visits to find no pulse, (v, k); logarithms are in steps of the table."""
+    period, width, held = pulse
+    sigma, seconds, live = visits[:, :, None]
+    place = flux - sigma
+    i = jnp.clip(place.astype(jnp.int32), 0, table.shape[1] - 2)
+    part = place - i
+    found, edges = table[:, i] * (1 - part) + table[:, i + 1] * part
+    found = jnp.minimum(found * live, _MOST_SHARE)
+    turns = jnp.maximum(seconds + width - 2 * held + edges, 0.0) / period
+    turns = jnp.where(seconds >= width, turns, 0.0)
+    whole = jnp.floor(turns)
+    return jnp.exp(whole * jnp.log1p(-found)) * (1 - (turns - whole) * found)
 
 
 def _visits_of_a_pulse(stays: Stays, i: int, held_s: float, log_snr: NDArray) -> Stays:
