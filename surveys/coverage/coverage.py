@@ -25,14 +25,14 @@ FRAMES = ("icrs", "galactic")
 Frame = Literal["icrs", "galactic"]
 BINS_PER_DECADE = 24
 _ICRS_OF_GALACTIC = healpy.Rotator(coord=("G", "C")).mat
-_KEY = ("noise_bin", "tsamp_s", "max_width_s", "threshold")
+_KEY = ("tsamp_s", "max_width_s", "threshold", "noise_bin")
 SOURCES = ("name", "size", "sha256", "n_pointings", "seconds")
 """Columns of the table of what was added."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the columns of a histogram stand for, sorted.
+    """What the columns of a histogram stand for, sorted by the last three and the bin.
 
     Attributes
     ----------
@@ -56,6 +56,11 @@ class Columns:
     @classmethod
     def none(cls) -> Columns:
         return cls(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(4)))
+
+    @classmethod
+    def of_keys(cls, keys: NDArray[np.float64], sigma_1s: NDArray[np.float64]) -> Columns:
+        """Columns that :meth:`keys` has told apart."""
+        return cls(keys[:, 3].astype(np.int64), *keys.T[:3], sigma_1s)
 
     @property
     def noise_edges(self) -> NDArray[np.float64]:
@@ -257,9 +262,9 @@ def combined(parts: Sequence[Coverage]) -> Coverage:
         total = part.seconds.sum(0, dtype=np.float64)
         weight[column] += total
         logs[column] += total * np.log(part.columns.sigma_1s)
-    middle = np.log(noise_edge(keys[:, 0] + 0.5))
+    middle = np.log(noise_edge(keys[:, 3] + 0.5))
     logs = np.where(weight > 0, logs / np.where(weight > 0, weight, 1), middle)
-    columns = Columns(keys[:, 0].astype(np.int64), *keys.T[1:], np.exp(logs))
+    columns = Columns.of_keys(keys, np.exp(logs))
     pointings = [p.pointings for p in parts if p.pointings is not None]
     return replace(
         first,

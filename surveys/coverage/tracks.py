@@ -104,18 +104,34 @@ class Track:
         ra, dec = erfa.c2s(self.epoch.apparent(icrs))
         return self.start[0] - ra, dec
 
-    def beam_angle(self, dec: NDArray[np.float64], chord2: float) -> NDArray[np.float64]:
-        """``|H|`` at which places are at a chord from the middle; 0 where they never are."""
-        if not np.isfinite(chord2):
-            return np.full(len(dec), math.pi)
+    def beam_angles(
+        self, dec: NDArray[np.float64], chord2: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """``|H|`` at which places are at chords from the middle, (place, k); 0 where never.
+
+        Single precision is enough: a ten-thousandth of a second, where a place is not grazed.
+        """
         dec0 = self.start[1]
-        nearest = 4 * np.sin((dec - dec0) / 2) ** 2
-        scale = np.maximum(4 * np.cos(dec) * math.cos(dec0), 1e-300)
-        return 2 * np.arcsin(np.sqrt(np.clip((chord2 - nearest) / scale, 0, 1)))
+        scale = 1 / np.maximum(4 * np.cos(dec) * math.cos(dec0), 1e-30)
+        nearest = 4 * np.sin((dec - dec0) / 2) ** 2 * scale
+        # Without a beam every hour angle is inside.
+        ends = np.minimum(chord2, 1e6).astype(np.float32)
+        out = ends * scale.astype(np.float32)[:, None]
+        out -= nearest.astype(np.float32)[:, None]
+        np.clip(out, 0, 1, out=out)
+        np.sqrt(out, out=out)
+        np.arcsin(out, out=out)
+        out *= 2
+        return out
+
+    @property
+    def moving_field(self) -> bool:
+        """Whether an image moves with the beam."""
+        return self.field_axes is None and self.half_field < 1
 
     def windows(self, dec: NDArray[np.float64]) -> Windows:
         """Windows of ``|H|`` in which places are in an image that moves with the beam."""
-        if self.field_axes is not None or self.half_field >= 1:
+        if not self.moving_field:
             return [(np.zeros(len(dec)), np.full(len(dec), math.pi))]
         half, dec0 = self.half_field, self.start[1]
         # The sky is the same if north is south.
@@ -193,15 +209,15 @@ def turned_within(angle: NDArray, begin: NDArray, turn: float) -> NDArray:
 
     Parameters
     ----------
-    angle : (..., place)
+    angle : (place, k)
         ``|H|`` up to which places are inside, 0 to pi.
-    begin : (place,)
+    begin : (place, 1)
         Hour angle at the start.
     turn : float
 
     Returns
     -------
-    (..., place), radians
+    (place, k), radians, of the type of `angle`
     """
     end = begin + turn
     first, last = np.rint(begin / _TURN), np.rint(end / _TURN)

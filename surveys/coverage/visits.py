@@ -100,8 +100,11 @@ def _stays(
         begin = np.zeros(len(which))
         return which, begin, begin + track.duration_s, gain_at(chord2, fwhm) ** 2
     which = which[fixed]
+    if not len(which):
+        return which, np.zeros(0), np.zeros(0), np.zeros(0)
     first, dec = track.hour_angles(icrs[fixed])
-    angle, rows = track.beam_angle(dec, track.chord2), []
+    angle = track.beam_angles(dec, np.array([track.chord2]))[:, 0].astype(np.float64)
+    rows: list[tuple[NDArray, NDArray, NDArray]] = []
     last = first + track.turn
     for low, high in track.windows(dec):
         top = np.minimum(angle, high)
