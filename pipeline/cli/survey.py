@@ -11,4 +11,11 @@ survey = typer.Typer(
     no_args_is_help=True,
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
+
+
+@survey.callback(help="Plan a survey, map what was searched, and turn silence into limits.")
+def of_commands() -> None:
+    """Without this a single command would not be asked for by its name."""
+
+
 survey.command("exclude")(exclude)

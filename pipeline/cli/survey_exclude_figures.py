@@ -30,6 +30,13 @@ from surveys.transients.exclusion import Exclusion
 from surveys.transients.settings import Axis
 
 _WHITE = "#ffffff"
+_NAMES = {
+    "magnetar_rics": "magnetars, RICS",
+    "magnetar_curvature": "magnetars, curvature radiation",
+    "white_dwarf": "white dwarfs and companions",
+    "empirical": "like known sources",
+    "power_law": "a model of powers",
+}
 _DUTIES = (0.003, 0.03, 0.3)
 
 
@@ -56,13 +63,14 @@ def exclusion_figure(found: Exclusion) -> Figure:
         low = float(known.min())
         norm = LogNorm(low, max(min(float(known.max()), 1e6 * low), 1.01 * low))
         mesh = _mesh(right, found, np.where(np.isfinite(limit), limit, np.nan), norm, "_r")
-        _bar(figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³)")
+        _bar(figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³); grey: none")
         _outline(right, found, found.rejected, ACCENT, "-")
         words = f"orange: {found.settings.population.density_pc3:.3g} pc⁻³ is rejected"
         tidy(right, f"A population of the disc ({words})")
     else:
         nothing(right, "nothing would be seen")
-    _heading(figure, found, "Rejected parameters")
+    hatched = "" if found.emission.possible.all() else "; hatched: physics does not allow it"
+    _heading(figure, found, "Rejected parameters", hatched)
     return figure
 
 
@@ -77,10 +85,12 @@ def _mesh(
     if not possible.all():
         # Contours of the whole plane: the middles of cells, and the rims beyond them.
         shown = np.pad(~possible, 1, mode="edge").astype(float)
-        axes.contourf(
-            _rims(first), _rims(second), shown, [0.5, 1.5], colors="none", hatches=["////"]
+        hatched = axes.contourf(
+            _rims(first), _rims(second), shown, [0.5, 1.5], colors="none", hatches=["//"]
         )
+        hatched.set(edgecolor="#ffffff99", linewidth=0.0)
         _outline(axes, found, possible, _WHITE, "--")
+    axes.set_facecolor(MUTED)
     for axis, which in ((first, "x"), (second, "y")):
         _scale(axes, found, axis, which)
     axes.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
@@ -133,12 +143,11 @@ def _bar(figure: Figure, axes: Axes, mesh: object, label: str) -> None:
     bar.outline.set_edgecolor(LINE)  # type: ignore[operator]
 
 
-def _heading(figure: Figure, found: Exclusion, text: str) -> None:
-    derived = ", formulae derived" if found.model.derived else ""
-    hatched = "" if found.emission.possible.all() else "; hatched: physics does not allow it"
+def _heading(figure: Figure, found: Exclusion, text: str, more: str = "") -> None:
+    derived = " (formulae derived)" if found.model.derived else ""
     height = figure.get_figheight()
     words = figure.suptitle(
-        f"{text} — {found.settings.model.replace('_', ' ')}{derived}{hatched}",
+        f"{text} — {_NAMES[found.settings.model]}{derived}{more}",
         x=0.01, y=1 - 0.1 / height, ha="left", va="top", fontsize=10.5, color=INK,
         fontweight="bold",
     )  # fmt: skip
@@ -164,8 +173,11 @@ def period_flux_figure(found: Exclusion) -> Figure:
     axes.vlines(period[has], low, flux[has], color=ACCENT, lw=1.0, alpha=0.6)
     axes.plot(period[has], flux[has], "o", color=ACCENT, ms=4.5, label="brightest pulses, known")
     for i in np.flatnonzero(has):
-        axes.annotate(_short(str(known.name[i])), (period[i], flux[i]), xytext=(4, 3),
-                      textcoords="offset points", fontsize=6.5, color=MUTED)  # fmt: skip
+        # Below its point where another name would be in the way.
+        near = (np.abs(np.log(period / period[i])) < 0.8) & (flux > flux[i]) & (flux < 2 * flux[i])
+        axes.annotate(_short(str(known.name[i])), (period[i], flux[i]),
+                      xytext=(4, -9 if near.any() else 3), textcoords="offset points",
+                      fontsize=6.5, color=MUTED)  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="period (s)", ylabel="peak flux density (Jy)")
     bottom, top = axes.get_ylim()
     without = ~has & np.isfinite(period)

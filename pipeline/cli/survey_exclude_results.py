@@ -147,6 +147,7 @@ def _summary(found: Exclusion, coverage: Path) -> dict[str, Any]:
         "coverage": str(coverage),
         "n_cells": len(found.region.pixel),
         "area_deg2": float(area.sum()),
+        "lost_deg2": found.region.lost_deg2,
         "seconds": float(found.region.seconds @ area / area.sum()),
         "sources": float(settings.population.density_pc3 * found.sources_per_density.sum()),
         "n_points": int(possible.size),
@@ -208,6 +209,8 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
     """What the command prints."""
     cells = "1 cell" if summary["n_cells"] == 1 else f"{summary['n_cells']} cells"
     yield f"{summary['model']}: {cells}, {summary['area_deg2']:.4g} square degrees"
+    if summary["lost_deg2"] > 0:
+        yield f"note: {summary['lost_deg2']:.3g} square degrees are in cells without a visit"
     if summary["derived"]:
         yield "note: the formulae of this model are derived, not those of its paper"
     one, population = summary["one_source"], summary["population"]

@@ -41,6 +41,8 @@ class Region:
         Of what was searched.
     seconds : NDArray, shape (n,)
         Of all visits.
+    lost_deg2 : float
+        Of cells that are left out: no visit has their middle in it.
     """
 
     pixel: NDArray[np.int64]
@@ -52,6 +54,7 @@ class Region:
     dec_deg: NDArray[np.float64]
     area_deg2: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    lost_deg2: float = 0.0
 
 
 @dataclass(frozen=True)

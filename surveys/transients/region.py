@@ -58,6 +58,10 @@ def read_region(path: Path, settings: SearchSettings, where: str) -> tuple[Regio
     if nside > coverage.nside:
         problem = f"is {nside}, more than the {coverage.nside} of {coverage.where}"
         raise InputError(where, "search.nside", problem, f"give {coverage.nside} or less")
+    l, b = coverage.centres("galactic")
+    seen &= settings.inside(l, b)
+    if not seen.any():
+        raise InputError(where, "search.l_deg", "and b_deg leave nothing", "give wider limits")
     return _cells(coverage, coverage.pixel[seen], nside, settings)
 
 
@@ -91,5 +95,6 @@ def _cells(
         parents[cells], nside, coverage.frame, np.asarray(sky.l.deg), np.asarray(sky.b.deg),
         ra[cells], dec[cells], area[cells],
         np.bincount(stays.place, stays.seconds * stays.live, len(cells)),
+        float(area.sum() - area[cells].sum()),
     )  # fmt: skip
     return region, Search(stays, completeness_of(settings), settings.long_pulses)

@@ -81,6 +81,8 @@ class SearchSettings:
         Share of the S/N that an ideal search keeps.
     nside : int, optional
         Of the cells; that of the coverage, but no more than 64, without.
+    l_deg, b_deg : tuple of float, optional
+        Galactic limits of the region; from the first longitude eastwards to the second.
     long_pulses : str
         "lost": pulses wider than the widest filter are not found; "cut": by a part of them.
     activity : str
@@ -91,6 +93,8 @@ class SearchSettings:
     completeness: Path | None = None
     efficiency: float = 1.0
     nside: int | None = None
+    l_deg: tuple[float, float] | None = None
+    b_deg: tuple[float, float] | None = None
     long_pulses: LongPulses = "lost"
     activity: Literal["source", "visits"] = "source"
 
@@ -100,6 +104,23 @@ class SearchSettings:
             not 1 <= self.nside <= 1024 or self.nside & (self.nside - 1)
         ):
             raise SettingProblem("nside", f"is {self.nside}", "give a power of 2 up to 1024")
+        for name, span in (("l_deg", (-360.0, 360.0)), ("b_deg", (-90.0, 90.0))):
+            limits = getattr(self, name) or span
+            if not all(span[0] <= value <= span[1] for value in limits):
+                remedy = f"give two numbers from {span[0]:g} to {span[1]:g}"
+                raise SettingProblem(name, f"is {list(limits)}", remedy)
+        if self.b_deg and self.b_deg[0] >= self.b_deg[1]:
+            raise SettingProblem("b_deg", f"is {list(self.b_deg)}", "give the southern one first")
+
+    def inside(self, l_deg: NDArray, b_deg: NDArray) -> NDArray[np.bool_]:
+        """Whether places are within the limits of the region."""
+        inside = np.ones(np.shape(l_deg), bool)
+        if self.l_deg:
+            width = (self.l_deg[1] - self.l_deg[0]) % 360 or 360.0
+            inside &= (np.asarray(l_deg) - self.l_deg[0]) % 360 <= width
+        if self.b_deg:
+            inside &= (np.asarray(b_deg) >= self.b_deg[0]) & (np.asarray(b_deg) <= self.b_deg[1])
+        return inside
 
 
 @dataclass(frozen=True)
