@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
 
 import healpy
 import numpy as np
@@ -19,7 +20,7 @@ from surveys.rates.trains import Stays
 from surveys.transients.detection import Search
 from surveys.transients.exclusion import Region, exclude
 from surveys.transients.galaxy import GalaxySettings, sightlines
-from surveys.transients.settings import Axis, ExcludeSettings, SearchSettings
+from surveys.transients.settings import Axis, ExcludeSettings, ModelName, SearchSettings
 
 
 def anticentre(n_cells: int, n_visits: int) -> tuple[Region, Search]:
@@ -35,7 +36,7 @@ def anticentre(n_cells: int, n_visits: int) -> tuple[Region, Search]:
     at = np.sort(pixel)
     l, b = l[at], b[at]
     area = np.full(n_cells, healpy.nside2pixarea(64, degrees=True))
-    seconds = np.bincount(stays.place, stays.seconds)
+    seconds = np.bincount(stays.place, stays.seconds).astype(float)
     return Region(at, 64, "galactic", l, b, l, b, area, seconds), Search(stays, IdealCompleteness())
 
 
@@ -56,13 +57,15 @@ def main() -> None:
     arguments = parser.parse_args()
     region, search = anticentre(arguments.cells, arguments.visits)
     n = arguments.points
-    timed(f"{arguments.cells} sightlines through the discs",
-          lambda: sightlines(GalaxySettings(thick_share=0.12), region.l_deg, region.b_deg))  # fmt: skip
-    for model, second in (
+    discs = GalaxySettings(thick_share=0.12)
+    lines = partial(sightlines, discs, region.l_deg, region.b_deg)
+    timed(f"{arguments.cells} sightlines through the discs", lines)
+    models: tuple[tuple[ModelName, Axis], ...] = (
         ("white_dwarf", Axis("field_g", 1e4, 1e9, n)),
         ("magnetar_rics", Axis("plastic_cm_yr", 1e1, 1e6, n)),
         ("empirical", Axis("peak_jy_kpc2", 1e-4, 1e2, n)),
-    ):
+    )
+    for model, second in models:
         settings = ExcludeSettings(
             model, (Axis("period_s", 10, 2e4, n), second), SearchSettings(1400.0)
         )

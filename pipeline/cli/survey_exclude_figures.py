@@ -63,7 +63,9 @@ def exclusion_figure(found: Exclusion) -> Figure:
         low = float(known.min())
         norm = LogNorm(low, max(min(float(known.max()), 1e6 * low), 1.01 * low))
         mesh = _mesh(right, found, np.where(np.isfinite(limit), limit, np.nan), norm, "_r")
-        _bar(figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³); grey: none")
+        _bar(
+            figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³); grey: none"
+        )
         _outline(right, found, found.rejected, ACCENT, "-")
         words = f"orange: {found.settings.population.density_pc3:.3g} pc⁻³ is rejected"
         tidy(right, f"A population of the disc ({words})")
@@ -132,7 +134,7 @@ def _scale(axes: Axes, found: Exclusion, axis: Axis, which: str) -> None:
         axes.set(xscale=axis.scale, xlabel=label)
     else:
         axes.set(yscale=axis.scale, ylabel=label)
-    if axis.scale == "log" and 1e-3 <= axis.low and axis.high <= 1e5:
+    if axis.scale == "log" and axis.low >= 1e-3 and axis.high <= 1e5:
         log_ticks(axes, "x" if which == "x" else "y")
 
 

@@ -21,6 +21,8 @@ from pipeline.versions import versions
 from surveys.transients.exclusion import Exclusion
 
 _MAP = "rejected.fits"
+_NOTHING = "nothing"
+"""An empty word would be read back as one that is masked."""
 _COORDINATES = {"icrs": "C", "galactic": "G"}
 
 
@@ -79,9 +81,9 @@ def _reasons(found: Exclusion) -> list[str]:
     limits = found.emission.limits
     columns = np.array([allowed.ravel() for allowed in limits.values()])
     if not len(columns):
-        return [""] * found.emission.period_s.size
+        return [_NOTHING] * found.emission.period_s.size
     names = np.array(list(limits))
-    return [", ".join(names[~allowed]) for allowed in columns.T]
+    return [", ".join(names[~allowed]) or _NOTHING for allowed in columns.T]
 
 
 def cells_table(found: Exclusion) -> Table:

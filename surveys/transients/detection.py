@@ -1,9 +1,9 @@
 """The chance that visits of places find a pulsing source, by its flux density.
 
-A source pulses with a period P and a width W = δ P. How many pulses a visit holds and which share of
-them is found is that of :mod:`surveys.rates.trains`: floor or ceil of L / P, by a phase that is as
-good as random from visit to visit, where L is the length of the visit, less W, and what pulses at
-both its ends add. Visits that are shorter than a pulse count nothing here.
+A source pulses with a period P and a width W = δ P. How many pulses a visit holds and which share
+of them is found is that of :mod:`surveys.rates.trains`: floor or ceil of L / P, by a phase that is
+as good as random from visit to visit, where L is the length of the visit, less W, and what pulses
+at both its ends add. Visits that are shorter than a pulse count nothing here.
 """
 
 from __future__ import annotations
@@ -168,9 +168,7 @@ def _visits_of_a_pulse(stays: Stays, i: int, held_s: float, log_snr: NDArray) ->
     one = np.ones(len(log_snr))
     columns = (stays.tsamp_s[i], stays.threshold[i], stays.max_width_s[i])
     number = np.arange(len(log_snr))
-    return Stays(
-        number, 0 * one, held_s * one, one, np.exp(-log_snr), *(c * one for c in columns)
-    )
+    return Stays(number, 0 * one, held_s * one, one, np.exp(-log_snr), *(c * one for c in columns))
 
 
 @dataclass(frozen=True)

@@ -229,9 +229,7 @@ def _fill(
 
 
 def _seen(emission: Emission, i: int) -> float:
-    seen = views(
-        *(a.ravel()[i] for a in (emission.beam_deg, emission.duty, emission.seen_share))
-    )
+    seen = views(*(a.ravel()[i] for a in (emission.beam_deg, emission.duty, emission.seen_share)))
     return float(seen.share.sum())
 
 

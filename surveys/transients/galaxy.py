@@ -136,12 +136,13 @@ def sample_galaxy(
     -------
     l_deg, b_deg, distance_pc : NDArray, shape (n,)
     """
+    r, z = settings.sun_pc, abs(settings.sun_height_pc)
     sizes = np.array(
         [
-            share * long**2 * high * np.exp(settings.sun_pc / long + abs(settings.sun_height_pc) / high)
+            share * long**2 * high * math.exp(r / long + z / high)
             for share, long, high in settings.discs
         ]
-    )  # fmt: skip
+    )
     which = rng.choice(len(sizes), n, p=sizes / sizes.sum())
     long, high = np.array([disc[1:] for disc in settings.discs])[which].T
     radius, angle = rng.gamma(2.0, long), rng.uniform(0, 2 * math.pi, n)

@@ -83,7 +83,7 @@ def critical_twist(period_s: NDArray, bundle: NDArray, radius_cm: NDArray) -> ND
 def flow_voltage(
     field_g: NDArray, radius_cm: NDArray, bundle: NDArray, plastic_cm_yr: NDArray
 ) -> NDArray[np.float64]:
-    """Voltage (statvolt) that the flow of the crust upholds for ever, v B R √u / (2 c). *Derived*."""
+    """Voltage (statvolt) that the flow upholds for ever, v B R √u / (2 c). *Derived*."""
     speed = plastic_cm_yr / YEAR_S
     return speed * field_g * radius_cm * np.sqrt(bundle) / (2 * C)
 

@@ -94,7 +94,7 @@ def _cells(
     region = Region(
         parents[cells], nside, coverage.frame, np.asarray(sky.l.deg), np.asarray(sky.b.deg),
         ra[cells], dec[cells], area[cells],
-        np.bincount(stays.place, stays.seconds * stays.live, len(cells)),
+        np.bincount(stays.place, stays.seconds * stays.live, len(cells)).astype(float),
         float(area.sum() - area[cells].sum()),
     )  # fmt: skip
     return region, Search(stays, completeness_of(settings), settings.long_pulses)

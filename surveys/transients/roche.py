@@ -110,6 +110,8 @@ def least_period_s(companion: Companion, primary_sun: float = 0.8) -> tuple[floa
 
 def breakup_period_s(mass_sun: float | NDArray, radius: float | NDArray) -> NDArray[np.float64]:
     """Shortest period of rotation (s) of a star of a mass and radius (cm): Kepler's at its rim."""
-    return 2 * math.pi * np.sqrt(
-        np.asarray(radius, float) ** 3 / (G * SUN_MASS * np.asarray(mass_sun, float))
+    return (
+        2
+        * math.pi
+        * np.sqrt(np.asarray(radius, float) ** 3 / (G * SUN_MASS * np.asarray(mass_sun, float)))
     )

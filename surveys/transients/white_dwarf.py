@@ -70,7 +70,7 @@ def parameters(settings: WhiteDwarfSettings) -> tuple[Parameter, ...]:
     return (
         Parameter("period_s", "s", 7200.0, 1.0, 1e6, f"{settings.period}, of the pulses"),
         Parameter("orbital_period_s", "s", 7200.0, 1.0, 1e6, "unless the pulses have it"),
-        Parameter("asynchronism", "", 1.0, 1e-6, 1e4, "|1 - spin / orbit|, of orbital periods", True),
+        Parameter("asynchronism", "", 1.0, 1e-6, 1e4, "|1 - P_orbit / P_spin|", True),
         Parameter("field_g", "G", 1e7, 1e2, 1e10, "of the white dwarf, at the pole", True),
         Parameter("mass_sun", "Sun", 0.8, 0.3, 1.3, "of the white dwarf", True),
         Parameter(
@@ -80,7 +80,7 @@ def parameters(settings: WhiteDwarfSettings) -> tuple[Parameter, ...]:
         Parameter("lorentz_factor", "", 10.0, 1.0, 1e6, "of the electrons", True),
         Parameter("harmonic", "", 1.0, 1.0, 100.0, "of the cyclotron frequency", True),
         Parameter("efficiency", "", 0.01, 1e-12, 1.0, "radio over dissipated power", True),
-        Parameter("beam_deg", "deg", 5.0, 0.01, 90.0, "half-angle; at least 1 / Lorentz factor", True),
+        Parameter("beam_deg", "deg", 5.0, 0.01, 90.0, "half-angle; 1 / Lorentz factor or more", True),
         Parameter("beams", "", 2.0, 1.0, 2.0, "how many share the power", True),
         Parameter("active_share", "", 1.0, 1e-6, 1.0, "of the time or the sources", True),
         *SPECTRUM,

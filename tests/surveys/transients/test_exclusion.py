@@ -153,7 +153,7 @@ def test_settings_that_mean_nothing():
     with pytest.raises(InputError, match="did you mean 'peak_jy_kpc2'"):
         model_of(file_of(parameters={"peak_jy_kpc": 1.0}), "x.toml")
     axes = (Axis("period_s", 1e-3, 70, 5), Axis("duty_cycle", 1e-3, 0.1, 5))
-    with pytest.raises(SettingProblem, match="period_s: is 0.001"):
+    with pytest.raises(SettingProblem, match=r"period_s: is 0\.001"):
         model_of(file_of(axes=axes), "x.toml")
     with pytest.raises(SettingProblem, match="two"):
         file_of(axes=axes[:1])

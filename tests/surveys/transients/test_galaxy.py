@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import healpy
@@ -92,7 +93,7 @@ def test_sources_drawn_along_a_direction():
     edges = np.array([10.0, 300.0, 1000.0, 3000.0, 10000.0])
     wanted = np.array([
         lines.volume_pc3[:, (lines.distance_pc > a) & (lines.distance_pc <= z)].sum(1).mean()
-        for a, z in zip(edges[:-1], edges[1:], strict=True)
+        for a, z in itertools.pairwise(edges)
     ]) * patch / whole * n  # fmt: skip
     counts, _ = np.histogram(d[inside], edges)
     assert wanted[1:].min() > 100
