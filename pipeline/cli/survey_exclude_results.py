@@ -19,6 +19,7 @@ from pipeline.sinks.atomic import write_atomically, write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.versions import versions
 from surveys.transients.exclusion import Exclusion
+from surveys.transients.roche import COMPANIONS, least_period_s
 
 _MAP = "rejected.fits"
 _NOTHING = "nothing"
@@ -157,6 +158,7 @@ def _summary(found: Exclusion, coverage: Path) -> dict[str, Any]:
         "impossible_by": {
             name: float(1 - allowed.mean()) for name, allowed in found.emission.limits.items()
         },
+        "least_orbital_period_s": _least_orbits(found),
         "one_source": _shares(grid.rejected_share, possible),
         "population": {
             "rejected_share": float(found.rejected.mean()),
@@ -176,6 +178,13 @@ def _summary(found: Exclusion, coverage: Path) -> dict[str, Any]:
         "config": json.loads(json.dumps(asdict(settings), default=str)),
         "versions": versions(),
     }
+
+
+def _least_orbits(found: Exclusion) -> dict[str, float] | None:
+    """Shortest orbits of companions of each kind around the white dwarf of the model."""
+    if found.settings.model != "white_dwarf":
+        return None
+    return {kind: least_period_s(kind, found.reference["mass_sun"])[0] for kind in COMPANIONS}
 
 
 def _shares(rejected: np.ndarray, possible: np.ndarray) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from surveys.transients.galaxy import Sightlines
 LongPulses = Literal["lost", "cut"]
 _SNR_SPAN = 0.35, 3.0
 """Of the threshold: where tables of flux density begin and end."""
-_BLOCK = 16
+_BLOCK, _CELLS = 16, 1000
 _MOST_SHARE = 1 - 1e-15
 _LOG_STEP = 0.012
 """Of tables of the share that is found: whole steps of those of the trains, which round to them."""
@@ -239,7 +239,10 @@ def _over_distances(chance: NDArray, flux: NDArray, lines: Sightlines) -> Chance
     padded = np.concatenate([nothing, chance, always], axis=1)
     windows = np.lib.stride_tricks.sliding_window_view(padded, n_distance, axis=1)
     # Row m holds the flux densities of a source from the farthest to the nearest.
-    mean = np.einsum("nmd,nd->nm", windows, lines.prior[:, ::-1], optimize=True)
+    prior, mean = lines.prior[:, ::-1], np.empty(windows.shape[:2])
+    for a in range(0, len(chance), _CELLS):
+        cells = slice(a, a + _CELLS)
+        mean[cells] = np.einsum("nmd,nd->nm", windows[cells], prior[cells], optimize=True)
     nearest = 2 * math.log(lines.distance_pc[0] / 1e3)
     step = math.log(flux[1] / flux[0])
     return Chances(math.log(flux[0]) + nearest + step * np.arange(n_flux + n_distance - 1), mean)

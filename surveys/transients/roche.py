@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from surveys.transients.constants import JUPITER_RADIUS, SUN_MASS, SUN_RADIUS, G
+from surveys.transients.constants import JUPITER_RADIUS, SUN_MASS, SUN_RADIUS, YEAR_S, C, G
 
 Companion = Literal["M dwarf", "brown dwarf", "planet", "white dwarf"]
 COMPANIONS: tuple[Companion, ...] = get_args(Companion)
@@ -106,6 +106,42 @@ def least_period_s(companion: Companion, primary_sun: float = 0.8) -> tuple[floa
     periods = filling_period_s(radius_cm(companion, masses), masses, primary_sun)
     i = int(np.argmin(periods))
     return float(periods[i]), float(masses[i])
+
+
+def companion_share(
+    companion: Companion, period_s: float | NDArray, primary_sun: float = 0.8
+) -> NDArray[np.float64]:
+    """Prior of an orbital period: share of the companions of a kind that fit into the orbit.
+
+    Companions are spread evenly in the logarithm of their mass over :data:`MASS_RANGE`; both they
+    and the white dwarf have to be within their Roche lobes.
+
+    Parameters
+    ----------
+    companion : str
+    period_s : float or array
+    primary_sun : float
+        Mass of the white dwarf.
+    """
+    masses = np.geomspace(*MASS_RANGE[companion], 2000)
+    star = white_dwarf_radius_cm(primary_sun)
+    least = np.maximum(
+        filling_period_s(radius_cm(companion, masses), masses, primary_sun),
+        filling_period_s(star, primary_sun, masses),
+    )
+    return np.mean(np.asarray(period_s, float)[..., None] >= least, axis=-1)
+
+
+def merger_time_yr(
+    mass_sun: float, other_sun: float, period_s: float | NDArray
+) -> NDArray[np.float64]:
+    """Years until gravitational waves join two points in a circular orbit (Peters 1964).
+
+    5 c⁵ a⁴ / (256 G³ m₁ m₂ (m₁ + m₂)).
+    """
+    a = separation_cm(mass_sun + other_sun, period_s)
+    masses = mass_sun * other_sun * (mass_sun + other_sun) * SUN_MASS**3
+    return 5 / 256 * C**5 * a**4 / (G**3 * masses) / YEAR_S
 
 
 def breakup_period_s(mass_sun: float | NDArray, radius: float | NDArray) -> NDArray[np.float64]:

@@ -80,7 +80,7 @@ def parameters(settings: WhiteDwarfSettings) -> tuple[Parameter, ...]:
         Parameter("lorentz_factor", "", 10.0, 1.0, 1e6, "of the electrons", True),
         Parameter("harmonic", "", 1.0, 1.0, 100.0, "of the cyclotron frequency", True),
         Parameter("efficiency", "", 0.01, 1e-12, 1.0, "radio over dissipated power", True),
-        Parameter("beam_deg", "deg", 5.0, 0.01, 90.0, "half-angle; 1 / Lorentz factor or more", True),
+        Parameter("beam_deg", "deg", 5.0, 0.01, 90.0, "half-angle; at least 1 / γ", True),
         Parameter("beams", "", 2.0, 1.0, 2.0, "how many share the power", True),
         Parameter("active_share", "", 1.0, 1e-6, 1.0, "of the time or the sources", True),
         *SPECTRUM,

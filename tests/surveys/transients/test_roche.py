@@ -9,10 +9,12 @@ from scipy.optimize import brentq
 from surveys.transients.roche import (
     COMPANIONS,
     breakup_period_s,
+    companion_share,
     dwarf_radius_cm,
     filling_period_s,
     least_period_s,
     lobe_radius,
+    merger_time_yr,
     white_dwarf_radius_cm,
 )
 
@@ -80,6 +82,23 @@ def test_period_and_mean_density():
     density = mass * 1.98841e33 / (4 / 3 * np.pi * radius**3)
     period = filling_period_s(radius, mass, 1.0) / 86400
     np.testing.assert_allclose(period * np.sqrt(density), 0.438, rtol=0.07)
+
+
+def test_share_of_companions_by_the_period():
+    assert (companion_share("M dwarf", np.array([10.0, 70.0, 4000.0])) == 0).all()
+    assert companion_share("M dwarf", 86400.0) == 1.0
+    shares = companion_share("white dwarf", np.geomspace(5, 500, 50))
+    assert (np.diff(shares) >= 0).all()
+    # Below 34 s it is the white dwarf of 0.8 that does not fit, whatever goes around it.
+    assert companion_share("white dwarf", 30.0) < 0.1
+    assert 0.2 < companion_share("white dwarf", 70.0) < 0.6
+
+
+def test_gravitational_waves():
+    """Two neutron stars of 1.4 in 7.75 h, if round: 1.6 Gyr, and the square of 2^(4/3) of P."""
+    years = float(merger_time_yr(1.4, 1.4, 7.75 * 3600))
+    assert years == pytest.approx(1.6e9, rel=0.05)
+    assert float(merger_time_yr(1.4, 1.4, 2 * 7.75 * 3600)) == pytest.approx(years * 2 ** (8 / 3))
 
 
 def test_radius_of_white_dwarfs():
