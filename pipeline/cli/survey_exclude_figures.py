@@ -67,8 +67,8 @@ def exclusion_figure(found: Exclusion) -> Figure:
             figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³); grey: none"
         )
         _outline(right, found, found.rejected, ACCENT, "-")
-        words = f"orange: {found.settings.population.density_pc3:.3g} pc⁻³ is rejected"
-        tidy(right, f"A population of the disc ({words})")
+        density = f"{found.settings.population.density_pc3:.3g} pc⁻³"
+        tidy(right, f"A population of the disc (bright side of the line: {density} rejected)")
     else:
         nothing(right, "nothing would be seen")
     hatched = "" if found.emission.possible.all() else "; hatched: physics does not allow it"

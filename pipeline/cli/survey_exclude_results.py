@@ -21,6 +21,15 @@ from pipeline.versions import versions
 from surveys.transients.exclusion import Exclusion
 from surveys.transients.roche import COMPANIONS, least_period_s
 
+GRID_COLUMNS = tuple(
+    "luminosity peak_flux_1kpc seen_share active_share p_none_of_one rejected_share expected p_none "
+    "rejected density_limit possible impossible_by".split()
+)
+"""Of exclusion.ecsv, after the two parameters."""
+CELL_COLUMNS = tuple(
+    "pixel ra dec l b area seconds sources p_none_of_one expected density_limit rejected_points "
+    "rejected_points_all".split()
+)
 _MAP = "rejected.fits"
 _NOTHING = "nothing"
 """An empty word would be read back as one that is masked."""

@@ -46,8 +46,22 @@ def read_region(path: Path, settings: SearchSettings, where: str) -> tuple[Regio
         The coverage is damaged or empty, or was made without pointings, or has larger pixels than
         are asked for.
     """
-    coverage = read_coverage(path)
-    if coverage.pointings is None:
+    return cells_of(read_coverage(path), settings, completeness_of(settings), where)
+
+
+def completeness_of(settings: SearchSettings) -> Completeness:
+    """As measured, if the settings name a folder; else ideal."""
+    if settings.completeness is not None:
+        return read_completeness(settings.completeness)
+    return IdealCompleteness(efficiency=settings.efficiency)
+
+
+def cells_of(
+    coverage: Coverage, settings: SearchSettings, completeness: Completeness, where: str
+) -> tuple[Region, Search]:
+    """The same of a coverage that is at hand."""
+    pointings = coverage.pointings
+    if pointings is None:
         raise InputError(
             coverage.where, "pointings", "are missing", "make the coverage from pointings"
         )
@@ -58,25 +72,10 @@ def read_region(path: Path, settings: SearchSettings, where: str) -> tuple[Regio
     if nside > coverage.nside:
         problem = f"is {nside}, more than the {coverage.nside} of {coverage.where}"
         raise InputError(where, "search.nside", problem, f"give {coverage.nside} or less")
-    l, b = coverage.centres("galactic")
-    seen &= settings.inside(l, b)
+    seen &= settings.inside(*coverage.centres("galactic"))
     if not seen.any():
         raise InputError(where, "search.l_deg", "and b_deg leave nothing", "give wider limits")
-    return _cells(coverage, coverage.pixel[seen], nside, settings)
-
-
-def completeness_of(settings: SearchSettings) -> Completeness:
-    """As measured, if the settings name a folder; else ideal."""
-    if settings.completeness is not None:
-        return read_completeness(settings.completeness)
-    return IdealCompleteness(efficiency=settings.efficiency)
-
-
-def _cells(
-    coverage: Coverage, pixel: NDArray, nside: int, settings: SearchSettings
-) -> tuple[Region, Search]:
-    pointings = coverage.pointings
-    assert pointings is not None
+    pixel = coverage.pixel[seen]
     parents, first = np.unique(pixel // (coverage.nside // nside) ** 2, return_index=True)
     vectors = np.stack(healpy.pix2vec(coverage.nside, pixel, nest=True), -1)
     middle = np.add.reduceat(vectors, first, axis=0)
@@ -97,4 +96,4 @@ def _cells(
         np.bincount(stays.place, stays.seconds * stays.live, len(cells)).astype(float),
         float(area.sum() - area[cells].sum()),
     )  # fmt: skip
-    return region, Search(stays, completeness_of(settings), settings.long_pulses)
+    return region, Search(stays, completeness, settings.long_pulses)

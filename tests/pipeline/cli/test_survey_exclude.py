@@ -14,6 +14,7 @@ from matplotlib.image import imread
 
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
+from pipeline.cli.survey_exclude_results import CELL_COLUMNS, GRID_COLUMNS
 from pipeline.config import load_config
 from surveys.coverage.coverage_file import fill
 from surveys.coverage.exposure import expose
@@ -93,6 +94,8 @@ def test_the_files(covered, written, tmp_path, capsys):
     grid, cells = (Table.read(out / f"{name}.ecsv") for name in ("exclusion", "cells"))
     summary = json.loads((out / "summary.json").read_text())
     assert len(grid) == summary["n_points"] == 30
+    assert grid.colnames == ["period_s", "field_g", *GRID_COLUMNS]
+    assert cells.colnames == list(CELL_COLUMNS)
     np.testing.assert_allclose(grid["p_none"], np.exp(-grid["expected"]))
     np.testing.assert_array_equal(grid["rejected"], grid["p_none"] <= 0.05)
     assert set(np.unique(grid["possible"])) == {False, True}
