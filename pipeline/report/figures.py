@@ -325,6 +325,8 @@ def _numbers(axes: Axes, row: Row, header: StreamHeader) -> None:
         ("looks like", str(row["verdict"])),
         ("p(real)", f"{row['p_real']:.3f}" if np.isfinite(row["p_real"]) else "not classified"),
     ]
+    if row["known"]:
+        lines.append(("known source", f"{row['known']}, {row['known_sep']:.1f} arcsec"))
     for i, (name, value) in enumerate(lines):
         y = 1.0 - i * 0.07
         axes.text(0.0, y, name, transform=axes.transAxes, size=8, color=MUTED, va="top")
