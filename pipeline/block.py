@@ -20,6 +20,26 @@ from pipeline.stages import Stages
 
 
 @dataclass(frozen=True)
+class PrimaryBeam:
+    """Where dishes look while images stay on the sky.
+
+    Attributes
+    ----------
+    ra_deg, dec_deg : float
+        ICRS, at the centre of sample 0.
+    fwhm_deg : float or None
+        In the middle of the band; None when the dishes are not known.
+    drift : bool
+        Whether they are at rest, and the sky moves through their beam.
+    """
+
+    ra_deg: float
+    dec_deg: float
+    fwhm_deg: float | None
+    drift: bool
+
+
+@dataclass(frozen=True)
 class StreamHeader:
     """Axes and units of a recording.
 
@@ -47,6 +67,8 @@ class StreamHeader:
         FWHM of the synthesised beam in pixels (1 when unknown).
     notes : tuple of str
         What a user should know about the recording: what is missing, and why.
+    primary_beam : PrimaryBeam, optional
+        Of images that were made of visibilities.
     """
 
     source: str
@@ -60,6 +82,7 @@ class StreamHeader:
     psf: NDArray[np.float32] | None = field(default=None, repr=False)
     beam_fwhm_px: float = 1.0
     notes: tuple[str, ...] = ()
+    primary_beam: PrimaryBeam | None = None
 
     @property
     def n_channels(self) -> int:

@@ -36,6 +36,7 @@ from pipeline.imaging.settings import ImagingSettings
 from pipeline.known_places import KnownPlaces, mark_known
 from pipeline.matched import CORRELATION, as_searched, header_as_searched, point_template
 from pipeline.sinks.files import write_results
+from pipeline.sky import sky_of
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
 from pipeline.stages import STEADY_SOURCES
@@ -481,6 +482,7 @@ def _summary(
         "source": header.source,
         "notes": list(header.notes),
         "start_mjd": float(header.start.utc.mjd),
+        "sky": sky_of(header),
         "n_samples": progress.n_samples,
         "data_seconds": seconds,
         "wall_seconds": wall_s,

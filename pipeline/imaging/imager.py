@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+import erfa
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,11 +24,11 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from numpy.typing import NDArray
 
-from pipeline.block import StreamHeader
+from pipeline.block import PrimaryBeam, StreamHeader
 from pipeline.errors import InputError
 from pipeline.flagging.points import FieldImage
 from pipeline.imaging.beam import beam_fwhm, gaussian_gain
-from pipeline.imaging.geometry import LIGHT_M_S, terrestrial_axes, zenith
+from pipeline.imaging.geometry import LIGHT_M_S, sky_axes, terrestrial_axes, zenith
 from pipeline.imaging.gridding import Grid, Gridder, dirty_images, make_gridder
 from pipeline.imaging.settings import ImagingSettings
 from pipeline.imaging.turning import Band, band_of, phasors, turns_at
@@ -253,6 +254,7 @@ class ImagedReader(BaseReader):
             psf=psf,
             beam_fwhm_px=psf_fwhm_px(psf),
             notes=notes,
+            primary_beam=_primary_beam(vis, self._centre),
         )
 
     def _seen_baselines(self, epochs: tuple[int, ...]) -> tuple[NDArray, NDArray]:
@@ -514,6 +516,15 @@ def _centre_of(settings: ImagingSettings, usual: SkyCoord) -> SkyCoord:
     if settings.ra_deg is None or settings.dec_deg is None:
         return usual
     return SkyCoord(settings.ra_deg * units.deg, settings.dec_deg * units.deg)
+
+
+def _primary_beam(vis: VisReader, centre: SkyCoord) -> PrimaryBeam:
+    """Where the dishes look at the first sample."""
+    known = vis.header
+    ra, dec = erfa.c2s(vis.pointing(0, 1, centre)[0] @ sky_axes(centre))
+    middle = float(known.freq_mhz.min() + known.freq_mhz.max()) / 2
+    fwhm = math.degrees(beam_fwhm(np.array(middle), known.dish_m)) if known.dish_m else None
+    return PrimaryBeam(math.degrees(ra) % 360, math.degrees(dec), fwhm, not known.tracked)
 
 
 def _wcs(grid: Grid, centre: SkyCoord) -> WCS:

@@ -1,0 +1,1 @@
+"""What was searched: pointings, exposure maps, completeness, visits."""

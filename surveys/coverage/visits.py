@@ -1,0 +1,148 @@
+"""When places were searched: each stay of a place in the beam of a pointing.
+
+Of a source that pulses with a period the phases that one stay sees hang together; those of
+different stays are as good as random, unless the period is known well.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from surveys.coverage.motion import ROTATION_RAD_S, unit_vectors
+from surveys.coverage.pointings import Pointings
+from surveys.coverage.tracks import LEAST_GAIN, Track, gain_at, tracks
+
+_TURN = 2 * math.pi
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+
+
+@dataclass(frozen=True)
+class Visits:
+    """Stays of places in the beams of pointings, sorted by place and time.
+
+    Attributes
+    ----------
+    place : (n,) int
+        Index of the place.
+    pointing : (n,) int
+        Index of the pointing.
+    start_mjd : (n,), UTC
+        When the stay begins.
+    seconds : (n,)
+        How long it lasts.
+    searched_s : (n,)
+        The part of it that was not flagged.
+    sigma_1s : (n,)
+        Noise of one second, in Jy s^1/2, over the gain: the mean of ``1 / sigma^2`` over the
+        stay is that of this, so that squares of S/N add.
+    """
+
+    place: NDArray[np.int64]
+    pointing: NDArray[np.int64]
+    start_mjd: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    searched_s: NDArray[np.float64]
+    sigma_1s: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+def visits(
+    pointings: Pointings, ra_deg: ArrayLike, dec_deg: ArrayLike, least_gain: float = LEAST_GAIN
+) -> Visits:
+    """Find all stays of places in the beams of pointings.
+
+    Parameters
+    ----------
+    pointings : Pointings
+    ra_deg, dec_deg : (place,), ICRS
+    least_gain : float
+        Of the beam, where a place still counts as searched.
+    """
+    places = unit_vectors(np.atleast_1d(ra_deg), np.atleast_1d(dec_deg))
+    tree = KDTree(places)
+    found: list[list[NDArray[np.float64]]] = []
+    fwhm, sigma = np.radians(pointings.beam_fwhm_deg), pointings.sigma_1s
+    for i, track in enumerate(tracks(pointings, least_gain)):
+        middles, radius = track.discs()
+        near = tree.query_ball_point(middles, 2 * math.sin(min(radius, math.pi) / 2))
+        which = np.unique(np.concatenate([np.asarray(n, np.int64) for n in near]))
+        if not len(which):
+            continue
+        which, begin, end, gain2 = _stays(track, places, which, float(fwhm[i]))
+        if len(which):
+            same = np.full(len(which), i)
+            found.append([which, same, begin, end - begin, sigma[i] / np.sqrt(gain2)])
+    columns = [np.concatenate(c) for c in zip(*found, strict=True)] if found else [np.zeros(0)] * 5
+    place, pointing = (c.astype(np.int64) for c in columns[:2])
+    start = pointings.start_mjd[pointing] + columns[2] / 86400
+    order = np.lexsort((start, place))
+    share = (pointings.searched_s / pointings.duration_s)[pointing]
+    out = place, pointing, start, columns[3], columns[3] * share, columns[4]
+    return Visits(*(c[order] for c in out))
+
+
+def _stays(
+    track: Track, places: NDArray[np.float64], which: NDArray[np.int64], fwhm: float
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Places, begin and end of their stays in seconds, and the mean of gain^2."""
+    icrs = places[which]
+    fixed = track.in_field(icrs)
+    if not track.drift:
+        chord2 = track.chords2(icrs)
+        which, chord2 = (a[fixed & (chord2 <= track.chord2)] for a in (which, chord2))
+        begin = np.zeros(len(which))
+        return which, begin, begin + track.duration_s, gain_at(chord2, fwhm) ** 2
+    which = which[fixed]
+    if not len(which):
+        return which, np.zeros(0), np.zeros(0), np.zeros(0)
+    first, dec = track.hour_angles(icrs[fixed])
+    angle = track.beam_angles(dec, np.array([track.chord2]))[:, 0].astype(np.float64)
+    rows: list[tuple[NDArray, NDArray, NDArray]] = []
+    last = first + track.turn
+    for low, high in track.windows(dec):
+        top = np.minimum(angle, high)
+        for n in range(int(np.rint(first.min() / _TURN)) - 1, int(np.rint(last.max() / _TURN)) + 2):
+            # Both sides of the transit are one stay, unless the image leaves it out.
+            for a, b in ((-top, np.where(low > 0, -low, top)), (low, np.where(low > 0, top, low))):
+                begin = np.maximum(a + n * _TURN, first)
+                end = np.minimum(b + n * _TURN, last)
+                i = np.flatnonzero((end > begin) & (top > low))
+                rows.append((i, begin[i] - first[i], end[i] - first[i]))
+    i, begin, end = (np.concatenate(c) for c in zip(*rows, strict=True))
+    i, begin, end = _joined(i.astype(int), begin, end)
+    gain2 = _mean_gain2(track, fwhm, dec[i], (first[i] + begin, first[i] + end))
+    return which[i], begin / ROTATION_RAD_S, end / ROTATION_RAD_S, gain2
+
+
+def _joined(
+    i: NDArray[np.int64], begin: NDArray[np.float64], end: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Stays of one place that touch, as one: those of a place that never sets are whole."""
+    order = np.lexsort((begin, i))
+    i, begin, end = i[order], begin[order], end[order]
+    if not len(i):
+        return i, begin, end
+    new = np.append(True, (np.diff(i) != 0) | (begin[1:] > end[:-1] + 1e-9))
+    first = np.flatnonzero(new)
+    return i[first], begin[first], np.maximum.reduceat(end, first)
+
+
+def _mean_gain2(
+    track: Track, fwhm: float, dec: NDArray[np.float64], between: tuple[NDArray, NDArray]
+) -> NDArray[np.float64]:
+    """Mean of the square of the gain between two hour angles, by Gauss-Legendre."""
+    begin, end = between
+    if not math.isfinite(fwhm):
+        return np.ones(len(dec))
+    dec0 = track.start[1]
+    h = (begin + end)[:, None] / 2 + (end - begin)[:, None] / 2 * _NODES
+    nearest = 4 * np.sin((dec - dec0) / 2) ** 2
+    chord2 = nearest[:, None] + (4 * np.cos(dec) * math.cos(dec0))[:, None] * np.sin(h / 2) ** 2
+    return np.asarray(gain_at(chord2, fwhm) ** 2 @ _WEIGHTS / 2, np.float64)
