@@ -36,9 +36,9 @@ from pipeline.imaging.settings import ImagingSettings
 from pipeline.known_places import KnownPlaces, mark_known
 from pipeline.matched import CORRELATION, as_searched, header_as_searched, point_template
 from pipeline.sinks.files import write_results
-from pipeline.sky import sky_of
 from pipeline.sinks.log import CandidateLog
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults
+from pipeline.sky import sky_of
 from pipeline.stages import STEADY_SOURCES
 from pipeline.versions import versions
 from pipeline.vetting import Features, vet
