@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli.survey_expected import expected
+from pipeline.cli.survey_plan import plan
 
 survey = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
+survey.command("plan")(plan)
 survey.command("expected")(expected)
