@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli.survey_expected import expected
+from pipeline.cli.survey_limits import limits
 from pipeline.cli.survey_plan import plan
 
 survey = typer.Typer(
@@ -13,4 +14,5 @@ survey = typer.Typer(
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
 survey.command("plan")(plan)
+survey.command("limits")(limits)
 survey.command("expected")(expected)
