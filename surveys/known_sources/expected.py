@@ -99,7 +99,9 @@ def p_pulse(seconds: ArrayLike, period_s: ArrayLike, activity: float = 1.0) -> F
     least, _ = n_pulses(seconds, period_s)
     more = np.asarray(seconds, float) / np.asarray(period_s, float) - least
     quiet = 1.0 - activity
-    return 1.0 - (1.0 - more) * quiet**least - more * quiet ** (least + 1)
+    none = (1.0 - more) * quiet**least + more * quiet ** (least + 1)
+    # The last digits of a sum may go beyond.
+    return np.clip(1.0 - none, 0.0, 1.0)
 
 
 def snr(flux_jy: ArrayLike, width_s: ArrayLike, sigma_1s: ArrayLike, seen: Observation) -> Floats:
