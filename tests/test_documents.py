@@ -30,6 +30,7 @@ from surveys.mock_sizes.settings import (
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
+from surveys.planning.settings import PlanSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -215,6 +216,33 @@ def test_settings_of_sizes(repository):
     for bit, flag in re.findall(r"^\| (\d+) \| `(\w+)`", page, flags=re.MULTILINE):
         assert Flag[flag] == int(bit)
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
+
+
+def test_settings_of_a_plan(repository):
+    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    hints = get_type_hints(PlanSettings)
+    assert set(documented) == set(hints)
+    for name, hint in hints.items():
+        kind = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(kind)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                default = own[key]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
 
 
 def test_settings_of_an_ensemble(repository):

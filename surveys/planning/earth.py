@@ -64,6 +64,8 @@ def _astrometry(mjd: NDArray, site: EarthLocation) -> NDArray:
 
     Slow terms are interpolated between knots 5 minutes apart: microarcseconds.
     """
+    if not mjd.size:
+        return np.zeros(mjd.shape, erfa.dt_eraASTROM)
     flat = np.unique(mjd)
     with offline(), erfa_astrom.set(ErfaAstromInterpolator(_KNOTS)):
         found = erfa_astrom.get().apco(AltAz(obstime=utc(flat), location=site))

@@ -174,7 +174,7 @@ def _ever_passing(
     """Whether tiles of rows pass the meridian while their strip is open."""
     n = strips.n_turn
     step = np.floor((ra_deg - strips.first_ra_deg) % 360 / 360 * n).astype(np.int64) % n
-    turns = np.zeros((-(-len(is_open) // n) * n, len(strips.row)), bool)
+    turns = np.zeros((max(-(-len(is_open) // n), 1) * n, len(strips.row)), bool)
     turns[: len(is_open)] = is_open
     ever = turns.reshape(-1, n, len(strips.row)).any(axis=0)
     return ever[step, np.searchsorted(strips.row, row)]

@@ -48,19 +48,22 @@ def pointings_of(
         Without, :data:`NOISE_COLUMNS` are filled and mean nothing.
     """
     tiles, noise = [v for v in visits if v.kind == "tile"], noise or _ANY
+    same = {
+        "noise_jy": noise_jy(noise),
+        "tsamp_s": noise.tsamp_s,
+        "beam_fwhm_deg": telescope.beam_fwhm_deg,
+        "field_deg": telescope.field_deg,
+        "threshold": noise.threshold,
+        "max_width_s": noise.max_width_s,
+        "drift": telescope.transit,
+    }
     return Pointings.of(
         start_mjd=[v.start_mjd for v in tiles],
         duration_s=[v.duration_s for v in tiles],
         ra=[v.ra_deg for v in tiles],
         dec=[v.dec_deg for v in tiles],
-        drift=np.full(len(tiles), telescope.transit),
-        noise_jy=noise_jy(noise),
-        tsamp_s=noise.tsamp_s,
-        beam_fwhm_deg=telescope.beam_fwhm_deg,
-        field_deg=telescope.field_deg,
-        threshold=noise.threshold,
-        max_width_s=noise.max_width_s,
-        name=[f"{i:05d} {v.name}" for i, v in enumerate(tiles, 1)],
+        name=np.array([f"{i:05d} {v.name}" for i, v in enumerate(tiles, 1)], str),
+        **{name: np.full(len(tiles), value) for name, value in same.items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,12 @@ from surveys.planning.windows import DAY_S, meridian_elevation
 
 METHODS = ("greedy", "optimised")
 HERE = Path()
+PLACES = {
+    "3C48": (24.422, 33.160),
+    "3C147": (85.651, 49.852),
+    "3C138": (80.291, 16.639),
+    "3C286": (202.785, 30.509),
+}
 
 
 def quiet(*_):
@@ -70,7 +77,7 @@ def test_visits_follow_each_other_with_time_for_the_slew(planned, method):
     assert len(visits) > 20
     assert visits[0].start_mjd >= limits.time.mjd[0]
     assert visits[-1].end_mjd <= limits.time.mjd[1]
-    for one, other in zip(visits, visits[1:], strict=False):
+    for one, other in pairwise(visits):
         gap = (other.start_mjd - one.end_mjd) * DAY_S
         assert gap >= other.slew_s - 1e-3
         # The slew is what the drives need from where the one before ends.
@@ -132,8 +139,7 @@ def test_calibrators_are_visited_as_often_as_asked(planned, method):
         for visit in visits:
             # The transit is in the middle, to half a step or so.
             middle = (visit.start_mjd + visit.end_mjd) / 2
-            ra, dec = {"3C48": (24.422, 33.160), "3C147": (85.651, 49.852), "3C138": (80.291, 16.639),
-                       "3C286": (202.785, 30.509)}[visit.name]  # fmt: skip
+            ra, dec = PLACES[visit.name]
             hour = horizontal(ra, dec, middle, limits.telescope.site)[2]
             assert abs(float(hour)) * 240 <= 121
     else:
@@ -217,7 +223,7 @@ def test_a_calibrator_that_cannot_be_reached_is_given_up(dsa):
         names = [v.name for v in schedule.visits if v.kind == "calibrator"]
         assert "3C138" in names
         assert names.count("3C147") < 2
-        for one, other in zip(schedule.visits, schedule.visits[1:], strict=False):
+        for one, other in pairwise(schedule.visits):
             assert (other.start_mjd - one.end_mjd) * DAY_S >= other.slew_s - 1e-3
 
 

@@ -66,7 +66,7 @@ def test_the_mount_takes_the_nearest_turn_within_its_limits(azimuth, onward, sta
     end = (azimuth + onward) % 360
     found = float(telescope.mount_azimuth(np.array([azimuth]), np.array([end]), start)[0])
     turns = [azimuth + 360 * k for k in (-1, 0, 1)]
-    allowed = [a for a in turns if -90 <= min(a, a + onward) and max(a, a + onward) <= 450]
+    allowed = [a for a in turns if min(a, a + onward) >= -90 and max(a, a + onward) <= 450]
     assert abs(found - start) == pytest.approx(min(abs(a - start) for a in allowed), abs=1e-6)
 
 
