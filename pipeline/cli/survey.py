@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from pipeline.cli.survey_coverage import coverage
 from pipeline.cli.survey_expected import expected
 from pipeline.cli.survey_limits import limits
 from pipeline.cli.survey_plan import plan
@@ -14,5 +15,6 @@ survey = typer.Typer(
     help="Plan a survey, map what was searched, and turn silence into limits.",
 )
 survey.command("plan")(plan)
+survey.command("coverage")(coverage)
 survey.command("limits")(limits)
 survey.command("expected")(expected)
