@@ -24,8 +24,8 @@ def sky_of(header: StreamHeader) -> dict[str, Any]:
     dict
         ``tsamp_s``; ``freq_mhz`` in the middle of the band; ``unit`` of the samples; the middle of
         the images, ``ra_deg`` and ``dec_deg`` in ICRS, and their sides ``field_deg`` along x and
-        y, None without a WCS; and ``primary_beam``, see :class:`pipeline.block.PrimaryBeam`, None where
-        images were not made of visibilities.
+        y, None without a WCS; and ``primary_beam``, see :class:`pipeline.block.PrimaryBeam`, None
+        where images were not made of visibilities.
     """
     beam = header.primary_beam
     sky: dict[str, Any] = {

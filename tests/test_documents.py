@@ -20,6 +20,9 @@ from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.known_sources.columns import NAMES
+from surveys.known_sources.expected import Observation, Stay, expected_pulses
+from surveys.known_sources.sources import KnownSources
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
@@ -27,6 +30,7 @@ from surveys.mock_sizes.settings import (
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
+from surveys.planning.settings import PlanSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -220,6 +224,33 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
+def test_settings_of_a_plan(repository):
+    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    hints = get_type_hints(PlanSettings)
+    assert set(documented) == set(hints)
+    for name, hint in hints.items():
+        kind = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(kind)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                default = own[key]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
 def test_settings_of_an_ensemble(repository):
     page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
     documented = dict(rows_of(page, "## Model"))
@@ -246,6 +277,28 @@ def test_settings_and_columns_of_periods(repository):
 def test_columns_of_the_candidates(page):
     names = [n for k, _ in rows_of(page, "### candidates.ecsv") for n in re.findall(r"`(\w+)`", k)]
     assert names == list(COLUMNS)
+
+
+def test_columns_of_expected_pulses(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    rows = rows_of(page, "## What to expect in a recording")
+    names = [n for k, _ in rows for n in re.findall(r"`(\w+)`", k)]
+    nothing = KnownSources.of([], [], [])
+    seen = Observation(60000.0, 1.0, 1.0, 1000.0, 2000.0)
+    columns = expected_pulses(nothing, Stay(nothing.ra_deg, nothing.ra_deg), seen).colnames
+    assert names == columns
+
+
+def test_columns_of_catalogs_of_known_sources(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`(\w+)`", page.split("| what | names of the column")[1].split("\n\n")[0])
+    )
+    # Of psrcat, beside their values; and words.
+    hidden = {"ra_error", "dec_error", "indicative", "reference"}
+    for field, names in NAMES.items():
+        assert field in hidden or named & set(names), field
+    assert named - {"hh", "mm", "ss"} <= {name for names in NAMES.values() for name in names}
 
 
 def test_keys_of_a_simulation(page):

@@ -26,7 +26,7 @@ Frame = Literal["icrs", "galactic"]
 BINS_PER_DECADE = 24
 _ICRS_OF_GALACTIC = healpy.Rotator(coord=("G", "C")).mat
 _KEY = ("tsamp_s", "max_width_s", "threshold", "noise_bin")
-SOURCES = ("name", "size", "sha256", "n_pointings", "seconds")
+SOURCES = ("name", "sha256", "n_pointings", "seconds")
 """Columns of the table of what was added."""
 
 
@@ -89,7 +89,7 @@ def noise_edge(k: ArrayLike) -> NDArray[np.float64]:
 
 def no_sources() -> Table:
     """The table of what was added, empty."""
-    return Table(names=SOURCES, dtype=(str, int, str, int, float))
+    return Table(names=SOURCES, dtype=(str, str, int, float))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from astropy.cosmology import Planck18
 from astropy.table import Column as TableColumn
 from astropy.table import Table
 from numpy.typing import NDArray
@@ -95,7 +94,7 @@ def _known(table: Table, where: str) -> KnownSources:
         )
     digits = pad_angles(table, columns) if equatorial else np.full(len(table), np.nan)
     frame = "icrs" if equatorial else "galactic"
-    source = Source(table, ColumnMap(columns, frame=frame), where, Planck18)
+    source = Source(table, ColumnMap(columns, frame=frame), where)
     ra, dec = positions(source)
     names = _words(source, "name")
     values = _values(source, digits, dec)

@@ -82,19 +82,25 @@ class BurstSettings:
         Of a power law of fluxes, N(>F) ~ F^-slope.
     map_flux_jy, map_width_s : float
         Of the bursts of cells and maps.
+    map_nside : int
+        Of the map, no more than that of the coverage.
     """
 
-    flux_jy: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 100.0)
+    flux_jy: tuple[float, ...] = (
+        0.02, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 2.0, 5.0, 10.0, 100.0,
+    )  # fmt: skip
     width_s: tuple[float, ...] = (0.134, 0.5, 2.0, 10.0, 60.0)
     slope: float | None = None
     map_flux_jy: float = 1.0
     map_width_s: float = 1.0
+    map_nside: int = 64
 
     def __post_init__(self) -> None:
         check_ranges(
             self, {"slope": (0.1, 10.0), "map_flux_jy": POSITIVE, "map_width_s": POSITIVE}
         )
         _check_rising(self, "flux_jy", "width_s")
+        check_nside(self.map_nside, "map_nside")
 
 
 @dataclass(frozen=True)
@@ -186,11 +192,11 @@ class LimitsSettings:
     periodic: PeriodicSettings = field(default_factory=PeriodicSettings)
 
 
-def check_nside(nside: int) -> None:
+def check_nside(nside: int, name: str = "nside") -> None:
     """Raise SettingProblem for what is no power of two."""
     if not 1 <= nside <= _MOST_NSIDE or nside & (nside - 1):
         remedy = f"give a power of two, up to {_MOST_NSIDE}"
-        raise SettingProblem("nside", f"is {nside}", remedy)
+        raise SettingProblem(name, f"is {nside}", remedy)
 
 
 def _check_rising(settings: object, *names: str) -> None:
