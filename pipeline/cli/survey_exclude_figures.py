@@ -56,7 +56,9 @@ def exclusion_figure(found: Exclusion) -> Figure:
     confidence = f"{100 * found.settings.population.confidence:.4g} %"
     mesh = _mesh(left, found, found.grid.rejected_share, Normalize(0, 1))
     _bar(figure, left, mesh, f"share of the area that rejects one source at {confidence}")
-    tidy(left, "One source whose beam passes us")
+    distance = found.settings.population.distance_kpc
+    where = f" at {distance:g} kpc" if distance else ""
+    tidy(left, f"One source whose beam passes us{where}")
     limit = found.density_limit_pc3
     known = limit[np.isfinite(limit)]
     if known.size:
@@ -68,7 +70,7 @@ def exclusion_figure(found: Exclusion) -> Figure:
         )
         _outline(right, found, found.rejected, ACCENT, "-")
         density = f"{found.settings.population.density_pc3:.3g} pc⁻³"
-        tidy(right, f"A population of the disc (bright side of the line: {density} rejected)")
+        tidy(right, f"A population of the disc; line: {density}")
     else:
         nothing(right, "nothing would be seen")
     hatched = "" if found.emission.possible.all() else "; hatched: physics does not allow it"

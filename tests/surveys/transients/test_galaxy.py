@@ -65,10 +65,10 @@ def test_to_the_centre_in_the_plane():
 
 def test_the_sky_adds_up_to_the_discs():
     """Σ share 2 π L² 2 H exp(R0 / L + z0 / H) over all directions."""
-    l, b = healpy.pix2ang(128, np.arange(healpy.nside2npix(128)), lonlat=True)
+    l, b = healpy.pix2ang(64, np.arange(healpy.nside2npix(64)), lonlat=True)
     settings = GalaxySettings(thick_share=0.12, most_pc=80_000.0)
-    lines = sightlines(settings, l, b, 200)
-    found = lines.volume_pc3.sum() * healpy.nside2pixarea(128)
+    lines = sightlines(settings, l, b, 100)
+    found = lines.volume_pc3.sum() * healpy.nside2pixarea(64)
     whole = sum(
         share * 4 * math.pi * long**2 * high * math.exp(8178 / long + 20.8 / high)
         for share, long, high in settings.discs
