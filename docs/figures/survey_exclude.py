@@ -1,9 +1,9 @@
 """What a made-up survey of the anticentre rejects: ``images/survey_exclude.png``, and numbers.
 
-Run it from anywhere: ``python docs/figures/survey_exclude.py``. A minute. The survey has the numbers
-that are published of the one with DSA-110 (arXiv:2510.18136): 290 mJy at 6 sigma in 134 ms, widths up
-to 160.8 s, 141 < l < 225 and -3.5 < b < 5.7 degrees. Its drifts are ours: one each 1.5 degrees of
-declination.
+Run it from anywhere: ``python docs/figures/survey_exclude.py``. A minute. The survey has the
+numbers that are published of the one with DSA-110 (arXiv:2510.18136): 290 mJy at 6 sigma in 134 ms,
+widths up to 160.8 s, 141 < l < 225 and -3.5 < b < 5.7 degrees. Its drifts are ours: one each 1.5
+degrees of declination.
 """
 
 from __future__ import annotations

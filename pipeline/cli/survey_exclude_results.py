@@ -22,8 +22,8 @@ from surveys.transients.exclusion import Exclusion
 from surveys.transients.roche import COMPANIONS, least_period_s
 
 GRID_COLUMNS = tuple(
-    "luminosity peak_flux_1kpc seen_share active_share p_none_of_one rejected_share expected p_none "
-    "rejected density_limit possible impossible_by".split()
+    "luminosity peak_flux_1kpc seen_share active_share p_none_of_one rejected_share expected "
+    "p_none rejected density_limit possible impossible_by".split()
 )
 """Of exclusion.ecsv, after the two parameters."""
 CELL_COLUMNS = tuple(

@@ -9,7 +9,6 @@ import healpy
 import numpy as np
 from astropy import units
 from astropy.coordinates import SkyCoord
-from numpy.typing import NDArray
 
 from surveys.coverage.completeness import (
     Completeness,

@@ -55,8 +55,8 @@ class WhiteDwarfSettings:
     companion : str
         Its radius follows from its mass.
     power : str
-        "circuit": voltage squared over the resistance of the magnetosphere; "intercepted": all
-        magnetic energy that sweeps over the companion.
+        "circuit": voltage squared over the resistance of the magnetosphere, up to the other;
+        "intercepted": all magnetic energy that sweeps over the companion.
     """
 
     period: Literal["orbital", "spin", "beat"] = "orbital"
@@ -147,8 +147,11 @@ def _emission(settings: WhiteDwarfSettings, values: Values, frequency_mhz: float
     orbit, slip, spin = _turns(settings, values)
     a = separation_cm(mass + other, orbit)
     moment = values["field_g"] * star**3 / 2
-    power = circuit_power if settings.power == "circuit" else intercepted_power
-    luminosity = values["efficiency"] * power(moment, companion, slip, a)
+    power = intercepted_power(moment, companion, slip, a)
+    if settings.power == "circuit":
+        # No more than there is: this matters beyond a fifth of the speed of light.
+        power = np.minimum(power, circuit_power(moment, companion, slip, a))
+    luminosity = values["efficiency"] * power
     beam = np.maximum(values["beam_deg"], np.degrees(1 / values["lorentz_factor"]))
     solid_angle = values["beams"] * beam_solid_angle(beam)
     # Head on, an electron that gyrates and flows along the field shows 2 γ times its frequency.

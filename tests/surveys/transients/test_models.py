@@ -36,7 +36,9 @@ def test_power_of_a_spin_or_beat_goes_with_the_slip_alone():
     fast = {"orbital_period_s": 7200.0}
     for power, index in (("circuit", -2.0), ("intercepted", -1.0)):
         beat = white_dwarf(WhiteDwarfSettings(period="beat", power=power))
-        assert slope(beat, "period_s", 10.0, 70.0, fast) == pytest.approx(index, rel=1e-12)
+        assert slope(beat, "period_s", 100.0, 2000.0, fast) == pytest.approx(index, rel=1e-12)
+        # Beyond a fifth of the speed of light a circuit would take more than is intercepted.
+        assert slope(beat, "period_s", 11.0, 50.0, fast) == pytest.approx(-1.0, rel=1e-12)
     spin = white_dwarf(WhiteDwarfSettings(period="spin"))
     at_orbit = spin({"period_s": 7200.0, "orbital_period_s": 7200.0}, FREQUENCY)
     assert at_orbit.luminosity_erg_s == 0.0
