@@ -68,6 +68,23 @@ def test_chance_of_visits_against_the_likelihood_of_pulsing_sources(activity):
             np.testing.assert_allclose(found[:, j], wanted, atol=0.01)
 
 
+def test_visits_of_searches_of_several_kinds():
+    """Each by its own sampling, threshold and widest pulse, as the likelihood has it."""
+    one = np.ones(4)
+    stays = Stays(
+        np.array([0, 0, 1, 1]), 0 * one, 500 * one, 0.9 * one, 0.05 * one,
+        np.array([0.1, 5.0, 0.1, 0.1]), np.array([7.0, 7.0, 6.0, 9.0]),
+        np.array([100.0, 100.0, np.inf, 2.0]),
+    )  # fmt: skip
+    search, flux = Search(stays, IdealCompleteness()), np.geomspace(0.05, 3.0, 9)
+    found = chance_of_visits(search, 900.0, 3.0, flux)
+    for j, jy in enumerate(flux):
+        trains = Trains(jy, np.array([900.0]), np.array([3.0]))
+        wanted = p_seen(stays, 2, trains, search.completeness)[:, 0, 0]
+        np.testing.assert_allclose(found[:, j], wanted, atol=0.01)
+    assert len(search.kinds) == 4
+
+
 def test_a_visit_that_is_shorter_than_the_pulse_finds_nothing():
     search = search_of([5.0, 20.0])
     assert chance_of_visits(search, 100.0, 21.0, np.array([1e3]))[0, 0] == 0.0
