@@ -23,6 +23,9 @@ from surveys.coverage.settings import CoverageSettings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.mock_sizes.observation import ObservationSettings
+from surveys.known_sources.columns import NAMES
+from surveys.known_sources.expected import Observation, Stay, expected_pulses
+from surveys.known_sources.sources import KnownSources
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
@@ -36,6 +39,12 @@ from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
 from surveys.sizes.segmentation import DetectionSettings
 from surveys.spectra.settings import SpectraSettings
+from surveys.transients.empirical import Factor, PowerLawSettings, empirical
+from surveys.transients.galaxy import GalaxySettings
+from surveys.transients.magnetar import magnetar
+from surveys.transients.settings import Axis, Fixed, PopulationSettings
+from surveys.transients.settings import SearchSettings as ExcludeSearch
+from surveys.transients.white_dwarf import WhiteDwarfSettings, white_dwarf
 
 
 @pytest.fixture(scope="module")
@@ -303,6 +312,28 @@ def test_columns_of_the_candidates(page):
     assert names == list(COLUMNS)
 
 
+def test_columns_of_expected_pulses(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    rows = rows_of(page, "## What to expect in a recording")
+    names = [n for k, _ in rows for n in re.findall(r"`(\w+)`", k)]
+    nothing = KnownSources.of([], [], [])
+    seen = Observation(60000.0, 1.0, 1.0, 1000.0, 2000.0)
+    columns = expected_pulses(nothing, Stay(nothing.ra_deg, nothing.ra_deg), seen).colnames
+    assert names == columns
+
+
+def test_columns_of_catalogs_of_known_sources(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`(\w+)`", page.split("| what | names of the column")[1].split("\n\n")[0])
+    )
+    # Of psrcat, beside their values; and words.
+    hidden = {"ra_error", "dec_error", "indicative", "reference"}
+    for field, names in NAMES.items():
+        assert field in hidden or named & set(names), field
+    assert named - {"hh", "mm", "ss"} <= {name for names in NAMES.values() for name in names}
+
+
 def test_keys_of_a_simulation(page):
     documented: dict[str, set[str]] = {}
     for first, _ in rows_of(page, "## Simulations"):
@@ -346,3 +377,71 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
     latency = [round(n * 0.1342182159) for n in plan.latency_samples]
     table = text.split("latency (s) |")[1].split("\n\n")[0]
     assert [int(n) for n in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == latency
+
+
+def test_settings_of_exclusions(repository):
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {"": {}}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[+([\w.]+)\]+", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    assert documented.pop("") == {"model": "needed"}
+    kinds = {
+        "axis": Axis,
+        "parameter": Fixed,
+        "search": ExcludeSearch,
+        "population": PopulationSettings,
+        "galaxy": GalaxySettings,
+        "white_dwarf": WhiteDwarfSettings,
+        "power_law": PowerLawSettings,
+        "power_law.factor": Factor,
+    }
+    assert set(documented) == set(kinds)
+    for table, kind in kinds.items():
+        own = {f.name: f for f in fields(kind) if f.name != "factor"}
+        assert set(documented[table]) == set(own), table
+        for key, text in documented[table].items():
+            if text == "needed":
+                assert own[key].default is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                assert value == own[key].default, key
+
+
+def test_parameters_of_models_of_transients(repository):
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    section = page.split("\n## Parameters\n")[1].split("\n## ")[0]
+    documented: dict[str, list[list[str]]] = {}
+    for cells in re.findall(r"^\| (.*) \|$", section, flags=re.MULTILINE):
+        name, *others = (cell.strip() for cell in cells.split("|"))
+        if table := re.fullmatch(r"\*\*`(\w+)`\*\*", name):
+            documented[table[1]] = []
+        elif name.startswith("`"):
+            documented[list(documented)[-1]].append([name.strip("`"), *others])
+    models = (white_dwarf(WhiteDwarfSettings()), magnetar("RICS"), empirical())
+    assert [m.name for m in models] == list(documented)
+    for model in models:
+        assert [row[0] for row in documented[model.name]] == [p.name for p in model.parameters]
+        for p, (_, unit, default, span) in zip(
+            model.parameters, documented[model.name], strict=True
+        ):
+            low, high = (float(v) for v in span.split(" to "))
+            default = 10**6.5 if default == "10**6.5" else float(default)
+            assert (p.unit, p.default, p.low, p.high) == (unit, default, low, high), p.name
+
+
+def test_columns_of_exclusions(repository):
+    from pipeline.cli.survey_exclude_results import CELL_COLUMNS, GRID_COLUMNS
+
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    for heading, columns in (
+        ("### exclusion.ecsv", GRID_COLUMNS),
+        ("### cells.ecsv", CELL_COLUMNS),
+    ):
+        names = [n for k, _ in rows_of(page, heading) for n in re.findall(r"`(\w+)`", k)]
+        assert names == list(columns)

@@ -7,6 +7,8 @@ import typer
 from pipeline.cli.survey_coverage import coverage
 from pipeline.cli.survey_plan import plan
 from pipeline.cli.survey_limits import limits
+from pipeline.cli.survey_exclude import exclude
+from pipeline.cli.survey_expected import expected
 
 survey = typer.Typer(
     add_completion=False,
@@ -23,3 +25,5 @@ def _survey() -> None:
 survey.command("plan")(plan)
 survey.command("coverage")(coverage)
 survey.command("limits")(limits)
+survey.command("expected")(expected)
+survey.command("exclude")(exclude)
