@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 import tomllib
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
@@ -12,12 +14,13 @@ import pytest
 from pipeline.candidates import COLUMNS
 from pipeline.classifier.families import HELD_OUT, TRAINING
 from pipeline.classifier.settings import ClassifierSettings, TrainSettings
-from pipeline.config import parse_config
+from pipeline.config import load_config, parse_config
 from pipeline.injection.settings import InjectionSettings
 from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
+from surveys.coverage.pointings import Pointings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.known_sources.columns import NAMES
@@ -31,6 +34,7 @@ from surveys.mock_sizes.settings import (
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
 from surveys.planning.settings import PlanSettings
+from surveys.rates.settings import LimitsSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
@@ -338,3 +342,17 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
     latency = [round(n * 0.1342182159) for n in plan.latency_samples]
     table = text.split("latency (s) |")[1].split("\n\n")[0]
     assert [int(n) for n in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == latency
+
+
+def test_the_example_of_the_galactic_plane(repository, tmp_path, monkeypatch):
+    """The commands of its page: pointings are written, and settings of limits load."""
+    examples = repository / "examples" / "survey"
+    out = tmp_path / "pointings.ecsv"
+    monkeypatch.setattr(sys, "argv", ["nsfrb_gps.py", str(out), "--field", "0.52"])
+    runpy.run_path(str(examples / "nsfrb_gps.py"), run_name="__main__")
+    pointings = Pointings.read(out)
+    assert len(pointings) == 26
+    assert (pointings.field_deg == 0.52).all()
+    # In order, one a night, none begun before the last has ended.
+    assert (pointings.start_mjd[1:] > pointings.end_mjd[:-1]).all()
+    assert load_config(examples / "nsfrb_gps_limits.toml", LimitsSettings).bursts.map_flux_jy == 0.5
