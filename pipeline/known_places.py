@@ -67,15 +67,19 @@ def mark_known(
     seen = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec))
     if not len(seen) or not places or header.wcs is None:
         return
-    names, separations = np.full(len(candidates), "", object), np.full(len(candidates), np.nan)
+    names, separations = np.full(len(candidates), "", object), np.full(len(candidates), np.inf)
     error = _SIGMAS * np.nan_to_num(places.error_arcsec)
     reach = np.hypot(beam_arcsec(header), error) + more_arcsec
+    found = SkyCoord(ra[seen] * u.deg, dec[seen] * u.deg)
     known = SkyCoord(places.ra_deg * u.deg, places.dec_deg * u.deg)
-    for i in seen:
-        apart = np.asarray(known.separation(SkyCoord(ra[i] * u.deg, dec[i] * u.deg)).arcsec)
-        nearest = int(np.argmin(np.where(apart <= reach, apart, np.inf)))
-        if apart[nearest] <= reach[nearest]:
-            names[i], separations[i] = str(places.names[nearest]), apart[nearest]
+    # Candidates may be many, and so may sources; those near the images are few.
+    from_first = found[0].separation(found).arcsec.max()
+    for i in np.flatnonzero(known.separation(found[0]).arcsec <= from_first + reach):
+        apart = np.asarray(known[i].separation(found).arcsec)
+        nearer = seen[(apart <= reach[i]) & (apart < separations[seen])]
+        names[nearer] = str(places.names[i])
+        separations[nearer] = apart[np.searchsorted(seen, nearer)]
+    separations[np.isinf(separations)] = np.nan
     old = candidates["known"]
     candidates["known"] = Column(names.astype(str), "known", description=old.description)
     candidates["known_sep"][:] = separations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 import tomllib
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
@@ -12,7 +14,7 @@ import pytest
 from pipeline.candidates import COLUMNS
 from pipeline.classifier.families import HELD_OUT, TRAINING
 from pipeline.classifier.settings import ClassifierSettings, TrainSettings
-from pipeline.config import parse_config
+from pipeline.config import load_config, parse_config
 from pipeline.injection.settings import InjectionSettings
 from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
@@ -20,6 +22,7 @@ from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
 from surveys.coverage.settings import CoverageSettings
+from surveys.coverage.pointings import Pointings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.mock_sizes.observation import ObservationSettings
@@ -445,3 +448,15 @@ def test_columns_of_exclusions(repository):
     ):
         names = [n for k, _ in rows_of(page, heading) for n in re.findall(r"`(\w+)`", k)]
         assert names == list(columns)
+def test_the_example_of_the_galactic_plane(repository, tmp_path, monkeypatch):
+    """The commands of its page: pointings are written, and settings of limits load."""
+    examples = repository / "examples" / "survey"
+    out = tmp_path / "pointings.ecsv"
+    monkeypatch.setattr(sys, "argv", ["nsfrb_gps.py", str(out), "--field", "0.52"])
+    runpy.run_path(str(examples / "nsfrb_gps.py"), run_name="__main__")
+    pointings = Pointings.read(out)
+    assert len(pointings) == 26
+    assert (pointings.field_deg == 0.52).all()
+    # In order, one a night, none begun before the last has ended.
+    assert (pointings.start_mjd[1:] > pointings.end_mjd[:-1]).all()
+    assert load_config(examples / "nsfrb_gps_limits.toml", LimitsSettings).bursts.map_flux_jy == 0.5

@@ -6,7 +6,7 @@ Galaxy, or of another hour. Both are seen from what else the row says.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,13 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from numpy.typing import ArrayLike, NDArray
 
-from surveys.known_sources.designations import Designation, parse_designation, places
+from surveys.known_sources.designations import (
+    Designation,
+    offsets_arcsec,
+    parse_designation,
+    places,
+)
+from surveys.known_sources.sources import Floats
 
 _FLOAT_ARCSEC = 0.05
 """Between the frames FK5 and ICRS, and of the last digits."""
@@ -71,42 +77,51 @@ def check_names(
     """
     ra, dec = np.asarray(ra_deg, float), np.asarray(dec_deg, float)
     allowed = np.broadcast_to(np.nan_to_num(np.asarray(tolerance_arcsec, float)), ra.shape)
-    problems = []
-    for i, name in enumerate(names):
-        patch = parse_designation(str(name))
-        if patch is None or not np.isfinite(ra[i] + dec[i]):
-            continue
-        most = float(allowed[i]) + _FLOAT_ARCSEC
-        offset = patch.offset_arcsec(places(ra[i], dec[i]))
-        if offset > most:
-            cause = _cause(patch, ra[i], dec[i], most)
-            problem = f"its position is {_angle(offset)} away from what the name says{cause}"
-            problems.append(RowProblem(i, str(name), problem, offset))
-    return problems
+    allowed = allowed + _FLOAT_ARCSEC
+    parsed = [parse_designation(str(name)) for name in names]
+    whole = np.isfinite(ra + dec) & (np.abs(dec) <= 90)
+    rows = [i for i, patch in enumerate(parsed) if patch is not None and whole[i]]
+    patches = [patch for i, patch in enumerate(parsed) if patch is not None and whole[i]]
+    if not rows:
+        return []
+    offsets = offsets_arcsec(patches, places(ra[rows], dec[rows]))
+    wrong = np.flatnonzero(offsets > allowed[rows])
+    rows, patches, offsets = [rows[k] for k in wrong], [patches[k] for k in wrong], offsets[wrong]
+    causes = _causes(patches, ra[rows], dec[rows], allowed[rows])
+    return [
+        RowProblem(
+            i,
+            str(names[i]),
+            f"its position is {_angle(offset)} away from what the name says{cause}",
+            float(offset),
+        )
+        for i, offset, cause in zip(rows, offsets, causes, strict=True)
+    ]
 
 
-def _cause(patch: Designation, ra: float, dec: float, most: float) -> str:
-    """The mistake that would bring the position where the name is."""
-    mistakes: tuple[tuple[str, Callable[[], SkyCoord]], ...] = (
-        ("; right ascension and declination are Galactic l and b", lambda: _galactic(ra, dec)),
-        ("; the right ascension is in hours", lambda: places(15 * ra, dec)),
-        ("; the right ascension was multiplied by 15 twice", lambda: places(ra / 15, dec)),
-        ("; the sign of the declination is lost", lambda: places(ra, -dec)),
-        (
-            "; right ascension and declination are exchanged",
-            lambda: places(dec, (ra + 180) % 360 - 180),
-        ),
+def _causes(patches: list[Designation], ra: Floats, dec: Floats, most: Floats) -> list[str]:
+    """The mistake of each that would bring its position where the name is; empty without."""
+    causes = [""] * len(patches)
+    if not patches:
+        return causes
+    mistakes: tuple[tuple[str, SkyCoord, bool], ...] = (
+        ("it is rounded, and designations are truncated", places(ra, dec), True),
+        ("right ascension and declination are Galactic l and b", _galactic(ra, dec), False),
+        ("the right ascension is in hours", places(15 * ra, dec), False),
+        ("the right ascension was multiplied by 15 twice", places(ra / 15, dec), False),
+        ("the sign of the declination is lost", places(ra, -dec), False),
+        ("right ascension and declination are exchanged", *_exchanged(ra, dec)),
     )
-    if patch.offset_arcsec(places(ra, dec), rounded=True) <= most:
-        return "; it is rounded, and designations are truncated"
-    for text, place in mistakes:
-        try:
-            fits = patch.offset_arcsec(place()) <= most
-        except ValueError:  # no latitude
-            continue
-        if fits:
-            return text
-    return ""
+    for text, at, rounded in mistakes:
+        fits = offsets_arcsec(patches, at, rounded) <= most
+        for k in np.flatnonzero(fits):
+            causes[k] = causes[k] or f"; {text}"
+    return causes
+
+
+def _exchanged(ra: Floats, dec: Floats) -> tuple[SkyCoord, bool]:
+    """The two for each other; what is no declination goes to the pole."""
+    return places(dec, np.clip((ra + 180) % 360 - 180, -90, 90)), False
 
 
 def check_galactic(

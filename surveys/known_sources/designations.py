@@ -8,12 +8,13 @@ Galactic longitude and latitude in degrees.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from astropy import units as u
-from astropy.coordinates import FK4, SkyCoord
-from numpy.typing import ArrayLike
+from astropy.coordinates import FK4, Galactic, SkyCoord
+from numpy.typing import ArrayLike, NDArray
 
 _EQUATORIAL = re.compile(
     r"(?:^|[^A-Za-z])([JB])(\d{2}|\d{4}|\d{6})(\.\d+)?([+\-−–])(\d{2}|\d{4}|\d{6})(\.\d+)?(?![\d.])"
@@ -44,24 +45,43 @@ class Designation:
     latitude_step: float
     south: bool
 
-    def offset_arcsec(self, place: SkyCoord, rounded: bool = False) -> float:
-        """Angle from a place to the patch, 0 inside; a rounded one has its values in the middle."""
-        longitude, latitude = self._seen(place)
-        shift = 0.5 if rounded else 0.0
-        east = (longitude - self.longitude + shift * self.longitude_step) % 360.0
-        beyond = max(0.0, min(east - self.longitude_step, 360.0 - east))
-        north = (-latitude if self.south else latitude) - self.latitude
-        north += shift * self.latitude_step
-        over = max(0.0, -north, north - self.latitude_step)
-        return 3600 * float(np.hypot(beyond * np.cos(np.radians(latitude)), over))
 
-    def _seen(self, place: SkyCoord) -> tuple[float, float]:
-        if self.frame == "G":
-            galactic = place.galactic
-            return float(galactic.l.deg), float(galactic.b.deg)
-        if self.frame == "B":
-            place = place.transform_to(FK4(equinox="B1950"))
-        return float(place.ra.deg), float(place.dec.deg)
+def offsets_arcsec(
+    patches: Sequence[Designation], at: SkyCoord, rounded: bool = False
+) -> NDArray[np.float64]:
+    """Angles from places to the patch of each, (n,); 0 inside.
+
+    Parameters
+    ----------
+    patches : (n,) Designation
+    at : SkyCoord, (n,)
+    rounded : bool
+        Whether patches have their values in the middle, not at the edge.
+    """
+    edges = ("longitude", "longitude_step", "latitude", "latitude_step")
+    east, east_step, north, north_step = (
+        np.array([getattr(patch, name) for patch in patches], float) for name in edges
+    )
+    south = np.array([patch.south for patch in patches], bool)
+    longitude, latitude = _seen([patch.frame for patch in patches], at)
+    shift = 0.5 if rounded else 0.0
+    past = (longitude - east + shift * east_step) % 360.0
+    beyond = np.clip(np.minimum(past - east_step, 360.0 - past), 0.0, None)
+    up = np.where(south, -latitude, latitude) - north + shift * north_step
+    over = np.clip(np.maximum(-up, up - north_step), 0.0, None)
+    return np.asarray(3600 * np.hypot(beyond * np.cos(np.radians(latitude)), over), np.float64)
+
+
+def _seen(frames: Sequence[str], at: SkyCoord) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Longitudes and latitudes of places in the frames of their names, degrees."""
+    longitude, latitude = np.array(at.ra.deg, float), np.array(at.dec.deg, float)
+    for frame in ("B", "G"):
+        rows = np.flatnonzero(np.array(frames) == frame)
+        if len(rows):
+            wanted = FK4(equinox="B1950") if frame == "B" else Galactic()
+            sky = at[rows].transform_to(wanted).spherical
+            longitude[rows], latitude[rows] = sky.lon.deg, sky.lat.deg
+    return longitude, latitude
 
 
 def parse_designation(name: str) -> Designation | None:

@@ -17,6 +17,8 @@ from surveys.errors import InputError
 _RULE = re.compile(r"\s*-{5,}\s*")
 _CSV_HEAD = re.compile(r"#;[^;]*;")
 _TEXT_HEAD = re.compile(r"#\s+[A-Za-z]\w*(\s|$)")
+_UNITS = re.compile(r"\s+\([^)]*\)")
+_ROW = re.compile(r"1[;\s]+(PSR )?[JB]\d{4}")
 _MISSING = "*"
 
 Cells = dict[str, list[str]]
@@ -24,14 +26,14 @@ Cells = dict[str, list[str]]
 
 def is_psrcat(text: str) -> bool:
     """Whether a file begins as one that ``psrcat`` printed."""
-    for line in text.splitlines():
-        if not line.strip() or _RULE.fullmatch(line):
-            continue
-        if _CSV_HEAD.match(line):
-            return True
-        # A rule above the heading tells it from a comment.
-        return bool(_TEXT_HEAD.match(line)) and _RULE.match(text.lstrip()) is not None
-    return False
+    lines = [line for line in text.splitlines() if line.strip() and not _RULE.fullmatch(line)]
+    if not lines:
+        return False
+    first, second = lines[0], lines[1] if len(lines) > 1 else ""
+    ruled = _RULE.match(text.lstrip("\r\n")) is not None
+    # A rule above the heading, or units below it, tell it from a comment.
+    heading = _TEXT_HEAD.match(first) and (ruled or _UNITS.match(second))
+    return bool(_CSV_HEAD.match(first) or heading or _ROW.match(first))
 
 
 def parse_psrcat(text: str, where: str) -> Table:
@@ -54,6 +56,8 @@ def parse_psrcat(text: str, where: str) -> Table:
         if line.strip() and not _RULE.fullmatch(line)
     ]
     (_, head), body = lines[0], lines[1:]
+    if _ROW.match(head):
+        raise InputError(where, "line 1", "is no heading", "print it with one, without -nohead")
     rows = _csv_rows(head, body, where) if _CSV_HEAD.match(head) else _text_rows(head, body, where)
     found: list[Cells] = list(rows)
     if not found:

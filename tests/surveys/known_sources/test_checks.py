@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from surveys.known_sources.checks import check_galactic, check_names
-from surveys.known_sources.designations import parse_designation
+from surveys.known_sources.designations import offsets_arcsec, parse_designation
 from surveys.known_sources.read import read_known
 
 
@@ -114,13 +114,13 @@ def test_truncated_names_fit_and_rounded_ones_do_not(ra, dec, digits):
     }[digits]
     name = f"SRC J{tail[0]}{sign}{tail[1]}"
     patch = parse_designation(name)
-    assert patch.offset_arcsec(place) < 0.01
+    assert offsets_arcsec([patch], place[None])[0] < 0.01
     # One patch further off is outside.
     step = patch.latitude_step * (-1 if dec < 0 else 1)
     if abs(dec + step) < 89.9:
         beyond = SkyCoord(ra, dec + step, unit="deg")
         least = abs(abs(dec) + abs(step) - patch.latitude - patch.latitude_step)
-        assert patch.offset_arcsec(beyond) == pytest.approx(3600 * least, abs=0.02)
+        assert offsets_arcsec([patch], beyond[None])[0] == pytest.approx(3600 * least, abs=0.02)
 
 
 def test_names_of_1950_and_of_the_galaxy():

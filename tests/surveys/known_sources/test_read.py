@@ -49,7 +49,15 @@ LONG = """\
 
 
 @pytest.mark.parametrize(
-    ("text", "long"), [(SHORT_CSV, False), (LONG_CSV, True), (SHORT, False), (LONG, True)]
+    ("text", "long"),
+    [
+        (SHORT_CSV, False),
+        (LONG_CSV, True),
+        (SHORT, False),
+        (LONG, True),
+        # Rules are cut off by hand.
+        ("\n".join(line for line in SHORT.splitlines() if "---" not in line), False),
+    ],
 )
 def test_what_psrcat_prints(tmp_path, text, long):
     path = tmp_path / "atnf.txt"
@@ -146,6 +154,7 @@ def test_rows_without_a_position_and_rows_at_odds_are_told(tmp_path):
         ("", ("is empty",)),
         ("#;NAME;RAJ;DECJ;\n;;(hms);(dms);\n1;J0332+5434;03:32:59;\n", ("line 3", "3 cells", "4")),
         ("#;NAME;RAJ;DECJ;\n;;(hms);(dms);\n", ("has no rows",)),
+        ("1     J0332+5434   03:32:59.4    +54:34:43.3\n", ("line 1", "is no heading")),
         (
             SHORT.replace("00:23         +09:00        0.003050   14.30        *", "00:23"),
             ("line 6", "DECJ"),
