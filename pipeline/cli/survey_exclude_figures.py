@@ -123,10 +123,8 @@ def _rims(axis: Axis) -> NDArray[np.float64]:
 
 def _label(found: Exclusion, name: str) -> str:
     parameter = found.model.known[name]
-    words = name.removesuffix("_" + parameter.unit.replace("/", "_")).replace("_", " ")
-    for end in (" s", " g", " pc", " deg", " mhz", " erg s", " k", " sun", " km", " cm yr",
-                " jy kpc2", " rad"):  # fmt: skip
-        words = words.removesuffix(end)
+    unit = parameter.unit.lower().translate(str.maketrans("/ ²", "__2"))
+    words = name.removesuffix(f"_{unit}").replace("_", " ")
     return f"{words} ({parameter.unit})" if parameter.unit else words
 
 
