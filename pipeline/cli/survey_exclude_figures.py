@@ -63,7 +63,7 @@ def exclusion_figure(found: Exclusion) -> Figure:
     known = limit[np.isfinite(limit)]
     if known.size:
         low = float(known.min())
-        norm = LogNorm(low, max(min(float(known.max()), 1e6 * low), 1.01 * low))
+        norm = LogNorm(low, min(max(float(known.max()), 10 * low), 1e6 * low))
         mesh = _mesh(right, found, np.where(np.isfinite(limit), limit, np.nan), norm, "_r")
         _bar(
             figure, right, mesh, f"limit on the density at the Sun, {confidence} (pc⁻³); grey: none"
@@ -72,7 +72,7 @@ def exclusion_figure(found: Exclusion) -> Figure:
         density = f"{found.settings.population.density_pc3:.3g} pc⁻³"
         tidy(right, f"A population of the disc; line: {density}")
     else:
-        nothing(right, "nothing would be seen")
+        nothing(tidy(right, "A population of the disc"), "nothing would be seen")
     hatched = "" if found.emission.possible.all() else "; hatched: physics does not allow it"
     _heading(figure, found, "Rejected parameters", hatched)
     return figure
@@ -123,10 +123,8 @@ def _rims(axis: Axis) -> NDArray[np.float64]:
 
 def _label(found: Exclusion, name: str) -> str:
     parameter = found.model.known[name]
-    words = name.removesuffix("_" + parameter.unit.replace("/", "_")).replace("_", " ")
-    for end in (" s", " g", " pc", " deg", " mhz", " erg s", " k", " sun", " km", " cm yr",
-                " jy kpc2", " rad"):  # fmt: skip
-        words = words.removesuffix(end)
+    unit = parameter.unit.lower().translate(str.maketrans("/ ²", "__2"))
+    words = name.removesuffix(f"_{unit}").replace("_", " ")
     return f"{words} ({parameter.unit})" if parameter.unit else words
 
 
@@ -143,7 +141,7 @@ def _scale(axes: Axes, found: Exclusion, axis: Axis, which: str) -> None:
 def _bar(figure: Figure, axes: Axes, mesh: object, label: str) -> None:
     bar = figure.colorbar(mesh, ax=axes, pad=0.02)  # type: ignore[arg-type]
     bar.set_label(label, fontsize=8.5, color=INK)
-    bar.ax.tick_params(labelsize=8, colors=MUTED)
+    bar.ax.tick_params(which="both", labelsize=8, colors=MUTED)
     bar.outline.set_edgecolor(LINE)  # type: ignore[operator]
 
 

@@ -27,8 +27,8 @@ GRID_COLUMNS = tuple(
 )
 """Of exclusion.ecsv, after the two parameters."""
 CELL_COLUMNS = tuple(
-    "pixel ra dec l b area seconds sources p_none_of_one expected density_limit rejected_points "
-    "rejected_points_all".split()
+    "pixel ra dec l b area seconds sources median_distance p_none_of_one expected density_limit "
+    "rejected_points rejected_points_all".split()
 )
 _MAP = "rejected.fits"
 _NOTHING = "nothing"
@@ -113,6 +113,7 @@ def cells_table(found: Exclusion) -> Table:
         "area": (region.area_deg2, "deg2"),
         "seconds": (region.seconds, "s"),
         "sources": (density * found.sources_per_density, ""),
+        "median_distance": (found.median_pc / 1e3, "kpc"),
         "p_none_of_one": (1 - found.reference_chance, ""),
         "expected": (density * per_density, ""),
         "density_limit": (limit, "pc-3"),

@@ -106,6 +106,8 @@ class Exclusion:
         Sources in each cell for one in a cubic parsec at the Sun, pc³.
     reference_per_density : NDArray, shape (n,)
         Expected detections in each cell for one source in a cubic parsec at the Sun, pc³.
+    median_pc : NDArray, shape (n,)
+        Distance within which half of the sources of each cell are.
     """
 
     settings: ExcludeSettings
@@ -120,6 +122,7 @@ class Exclusion:
     reference_chance: NDArray[np.float64]
     sources_per_density: NDArray[np.float64]
     reference_per_density: NDArray[np.float64]
+    median_pc: NDArray[np.float64]
 
     @property
     def expected(self) -> NDArray[np.float64]:
@@ -203,6 +206,7 @@ def exclude(
         reference_chance=one_chance,
         sources_per_density=cells.volume,
         reference_per_density=cells.volume * chance * _seen(alone, 0) * _active(cells, alone, (0,)),
+        median_pc=discs.median_pc,
     )  # fmt: skip
 
 

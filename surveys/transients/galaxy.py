@@ -100,6 +100,15 @@ class Sightlines:
         """Share of the sources of a direction at each distance, shape (n, d)."""
         return self.volume_pc3 / self.volume_pc3.sum(axis=1, keepdims=True)
 
+    @property
+    def median_pc(self) -> NDArray[np.float64]:
+        """Distance within which half of the sources of a direction are, shape (n,)."""
+        below = np.cumsum(self.prior, axis=1)
+        logs = np.log(self.distance_pc)
+        # Each term of the sum is that of half a step to either side.
+        ends = logs + (logs[1] - logs[0]) / 2
+        return np.exp([np.interp(0.5, row, ends) for row in below])
+
 
 def sightlines(
     settings: GalaxySettings, l_deg: NDArray, b_deg: NDArray, n_distances: int = 128

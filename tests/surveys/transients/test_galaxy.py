@@ -8,6 +8,7 @@ import math
 import healpy
 import numpy as np
 import pytest
+from scipy.special import gammaincinv
 
 from surveys.errors import SettingProblem
 from surveys.transients.galaxy import (
@@ -103,6 +104,10 @@ def test_sources_drawn_along_a_direction():
 def test_prior_adds_up_and_one_distance():
     lines = sightlines(GalaxySettings(), np.array([0.0, 180.0]), np.array([0.0, 40.0]))
     np.testing.assert_allclose(lines.prior.sum(axis=1), 1.0)
+    # Half of 2 H³ of a gamma distribution of shape 3.
+    pole = GalaxySettings(sun_height_pc=0.0, least_pc=0.1)
+    half = sightlines(pole, np.zeros(1), np.array([90.0]), 1000).median_pc
+    assert half[0] == pytest.approx(260.0 * gammaincinv(3, 0.5), rel=1e-3)
     one = at_one_distance(750.0, 3)
     assert one.prior.tolist() == [[1.0, 0.0]] * 3
 
