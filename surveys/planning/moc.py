@@ -1,7 +1,7 @@
-"""Multi-order coverage maps (MOC) of the IVOA: FITS tables of NUNIQ numbers.
+"""Multi-order coverage maps (MOC) of the IVOA: FITS tables of NUNIQ numbers, or of ranges.
 
 A cell of HEALPix order o and nested number i is the one number 4^(o + 1) + i (MOC 1.1,
-section 2.3.2).
+section 2.3.2). Ranges (MOC 2.0) are pairs of a first number of order 29 and the one after the last.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from surveys.errors import InputError
 
 DEEPEST = 29
 """Order of the smallest cells."""
+
+_END = 12 * 4**DEEPEST
 
 
 FITS_ERRORS = (OSError, IndexError, KeyError, AttributeError, TypeError, ValueError)
@@ -57,20 +59,31 @@ def read_moc(path: Path) -> NDArray[np.int64]:
     InputError
         The file cannot be read, is no MOC of the sky in ICRS, or is empty.
     """
-    where, remedy = str(path), "give a FITS file of NUNIQ numbers (MOC 1.1 of the IVOA)"
+    where, remedy = str(path), "give a FITS file of NUNIQ numbers or ranges (MOC of the IVOA)"
     try:
         with whole_fits(path) as file:
             header, values = file[1].header, np.asarray(file[1].data.field(0))  # type: ignore[union-attr]
     except FITS_ERRORS as error:
         raise InputError(where, "file", f"cannot be read ({error})", remedy) from error
     ordering = str(header.get("ORDERING", "NUNIQ")).strip()
-    if ordering != "NUNIQ" or not np.issubdtype(values.dtype, np.integer):
+    if ordering not in ("NUNIQ", "RANGE") or not np.issubdtype(values.dtype, np.integer):
         raise InputError(where, "ORDERING", f"is {ordering!r} of {values.dtype}", remedy)
-    frame = str(header.get("COORDSYS", "C")).strip()
-    if frame != "C":
-        problem = f"is {frame!r}"
-        raise InputError(where, "COORDSYS", problem, "a MOC is in ICRS: give COORDSYS 'C'")
-    return ranges_of(values.astype(np.int64), where)
+    for key, least, words in (
+        ("COORDSYS", "C", "a MOC is in ICRS: give COORDSYS 'C'"),
+        ("MOCDIM", "SPACE", "give a MOC of the sky"),
+    ):
+        word = str(header.get(key, least)).strip()
+        if word != least:
+            raise InputError(where, key, f"is {word!r}", words)
+    if ordering == "NUNIQ":
+        return ranges_of(values.astype(np.int64), where)
+    if not values.size:
+        raise InputError(where, "RANGE", "has no cells", "give a MOC that covers some of the sky")
+    pairs = values[: len(values) // 2 * 2].astype(np.int64).reshape(-1, 2)
+    rises = (pairs[:, 0] >= 0) & (pairs[:, 0] < pairs[:, 1]) & (pairs[:, 1] <= _END)
+    if len(values) % 2 or not rises.all():
+        raise InputError(where, "RANGE", "has numbers that are no ranges", "mend the file")
+    return _united(pairs)
 
 
 def ranges_of(uniq: NDArray[np.int64], where: str) -> NDArray[np.int64]:

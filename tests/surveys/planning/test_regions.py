@@ -118,6 +118,16 @@ def test_a_moc_of_mixed_orders(tmp_path):
     assert 7 in found.pixel
 
 
+def test_ranges_in_a_file_are_the_same_sky_as_numbers(tmp_path):
+    uniq = [4**2 + 5, 4**2 + 6, 4**7 + 7]
+    write_moc(tmp_path / "numbers.fits", uniq)
+    pairs = [[7 * 4**23, 8 * 4**23], [5 * 4**28, 7 * 4**28]]
+    write_moc(tmp_path / "ranges.fits", np.ravel(pairs), ORDERING="RANGE", MOCDIM="SPACE")
+    expected = read_moc(tmp_path / "numbers.fits")
+    assert np.array_equal(read_moc(tmp_path / "ranges.fits"), expected)
+    assert np.array_equal(expected, pairs)
+
+
 @given(st.lists(st.tuples(st.integers(0, 29), st.floats(0, 0.999999)), min_size=1, max_size=20))
 def test_ranges_of_a_moc(cells):
     """Every cell's own middle is inside, whatever the order; ranges are apart and rise."""
@@ -141,7 +151,11 @@ def test_ranges_of_a_moc(cells):
         ([4 + 12], {}, None),
         ([16, 4**31], {}, "NUNIQ: has 4611686018427387904"),
         ([16], {"COORDSYS": "G"}, "COORDSYS: is 'G'"),
-        ([16], {"ORDERING": "RANGE"}, "ORDERING: is 'RANGE'"),
+        ([16], {"ORDERING": "RING"}, "ORDERING: is 'RING'"),
+        ([16], {"ORDERING": "RANGE"}, "RANGE: has numbers that are no ranges"),
+        ([16, 12], {"ORDERING": "RANGE"}, "RANGE: has numbers that are no ranges"),
+        ([], {"ORDERING": "RANGE"}, "RANGE: has no cells"),
+        ([16, 20], {"ORDERING": "RANGE", "MOCDIM": "TIME"}, "MOCDIM: is 'TIME'"),
     ],
 )
 def test_mocs_that_are_none(tmp_path, uniq, header, says):
