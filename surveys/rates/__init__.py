@@ -1,0 +1,1 @@
+"""What a search that found k sources says of their rate and their number on the sky."""
