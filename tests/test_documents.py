@@ -21,14 +21,14 @@ from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
-from surveys.coverage.settings import CoverageSettings
 from surveys.coverage.pointings import Pointings
+from surveys.coverage.settings import CoverageSettings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
-from surveys.mock_sizes.observation import ObservationSettings
 from surveys.known_sources.columns import NAMES
 from surveys.known_sources.expected import Observation, Stay, expected_pulses
 from surveys.known_sources.sources import KnownSources
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
@@ -230,47 +230,6 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
-def test_settings_of_a_plan(repository):
-    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
-def test_settings_of_limits(repository):
-    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[(\w+)\]", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
-        values = values if len(values) == len(names) else [defaults] * len(names)
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    hints = get_type_hints(PlanSettings)
-    assert set(documented) == set(hints)
-    for name, hint in hints.items():
-        kind = hint if is_dataclass(hint) else get_args(hint)[0]
-        own = {f.name: f.default for f in fields(kind)}
-        assert set(documented[name]) == set(own), name
-        for key, text in documented[name].items():
-            if text == "needed":
-                assert own[key] is MISSING, key
-            else:
-                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-                default = own[key]
-                assert value == (list(default) if isinstance(default, tuple) else default), key
-        values = defaults.split(", ") if len(names) > 1 else [defaults]
-    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
-    assert {t: list(keys) for t, keys in documented.items()} == {
-        t: list(k) for t, k in known.items()
-    }
-    for table, keys in documented.items():
-        for key, text in keys.items():
-            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-            default = known[table][key]
-            assert value == (list(default) if isinstance(default, tuple) else default), key
-    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
-    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
-
-
 def test_settings_of_an_ensemble(repository):
     page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
     documented = dict(rows_of(page, "## Model"))
@@ -280,22 +239,6 @@ def test_settings_of_an_ensemble(repository):
             value = list(value) if isinstance(value, tuple) else value
             assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
     assert all(name.startswith("key of") for name in documented)
-
-
-def test_settings_and_columns_of_coverage(repository):
-    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
-    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
-    assert columns == list(POINTING_COLUMNS)
-    documented = {}
-    for names, value in rows_of(page, "## Settings"):
-        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
-    known = asdict(CoverageSettings())
-    for table in ("beam", "site", "run"):
-        known |= known.pop(table)
-    assert set(documented) == set(known)
-    for key, text in documented.items():
-        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
 
 
 def test_settings_and_columns_of_periods(repository):
@@ -313,28 +256,6 @@ def test_settings_and_columns_of_periods(repository):
 def test_columns_of_the_candidates(page):
     names = [n for k, _ in rows_of(page, "### candidates.ecsv") for n in re.findall(r"`(\w+)`", k)]
     assert names == list(COLUMNS)
-
-
-def test_columns_of_expected_pulses(repository):
-    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
-    rows = rows_of(page, "## What to expect in a recording")
-    names = [n for k, _ in rows for n in re.findall(r"`(\w+)`", k)]
-    nothing = KnownSources.of([], [], [])
-    seen = Observation(60000.0, 1.0, 1.0, 1000.0, 2000.0)
-    columns = expected_pulses(nothing, Stay(nothing.ra_deg, nothing.ra_deg), seen).colnames
-    assert names == columns
-
-
-def test_columns_of_catalogs_of_known_sources(repository):
-    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
-    named = set(
-        re.findall(r"`(\w+)`", page.split("| what | names of the column")[1].split("\n\n")[0])
-    )
-    # Of psrcat, beside their values; and words.
-    hidden = {"ra_error", "dec_error", "indicative", "reference"}
-    for field, names in NAMES.items():
-        assert field in hidden or named & set(names), field
-    assert named - {"hh", "mm", "ss"} <= {name for names in NAMES.values() for name in names}
 
 
 def test_keys_of_a_simulation(page):
@@ -380,6 +301,95 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
     latency = [round(n * 0.1342182159) for n in plan.latency_samples]
     table = text.split("latency (s) |")[1].split("\n\n")[0]
     assert [int(n) for n in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == latency
+
+
+def test_settings_of_a_plan(repository):
+    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    hints = get_type_hints(PlanSettings)
+    assert set(documented) == set(hints)
+    for name, hint in hints.items():
+        kind = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(kind)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                default = own[key]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
+def test_settings_and_columns_of_coverage(repository):
+    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
+    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(POINTING_COLUMNS)
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    known = asdict(CoverageSettings())
+    for table in ("beam", "site", "run"):
+        known |= known.pop(table)
+    assert set(documented) == set(known)
+    for key, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
+
+
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
+
+
+def test_columns_of_expected_pulses(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    rows = rows_of(page, "## What to expect in a recording")
+    names = [n for k, _ in rows for n in re.findall(r"`(\w+)`", k)]
+    nothing = KnownSources.of([], [], [])
+    seen = Observation(60000.0, 1.0, 1.0, 1000.0, 2000.0)
+    columns = expected_pulses(nothing, Stay(nothing.ra_deg, nothing.ra_deg), seen).colnames
+    assert names == columns
+
+
+def test_columns_of_catalogs_of_known_sources(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`(\w+)`", page.split("| what | names of the column")[1].split("\n\n")[0])
+    )
+    # Of psrcat, beside their values; and words.
+    hidden = {"ra_error", "dec_error", "indicative", "reference"}
+    for field, names in NAMES.items():
+        assert field in hidden or named & set(names), field
+    assert named - {"hh", "mm", "ss"} <= {name for names in NAMES.values() for name in names}
 
 
 def test_settings_of_exclusions(repository):
@@ -448,6 +458,8 @@ def test_columns_of_exclusions(repository):
     ):
         names = [n for k, _ in rows_of(page, heading) for n in re.findall(r"`(\w+)`", k)]
         assert names == list(columns)
+
+
 def test_the_example_of_the_galactic_plane(repository, tmp_path, monkeypatch):
     """The commands of its page: pointings are written, and settings of limits load."""
     examples = repository / "examples" / "survey"

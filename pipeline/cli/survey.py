@@ -5,10 +5,10 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli.survey_coverage import coverage
-from pipeline.cli.survey_plan import plan
-from pipeline.cli.survey_limits import limits
 from pipeline.cli.survey_exclude import exclude
 from pipeline.cli.survey_expected import expected
+from pipeline.cli.survey_limits import limits
+from pipeline.cli.survey_plan import plan
 
 survey = typer.Typer(
     add_completion=False,
