@@ -10,16 +10,15 @@ from pipeline.cli.survey_expected import expected
 from pipeline.cli.survey_limits import limits
 from pipeline.cli.survey_plan import plan
 
-survey = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    help="Plan a survey, map what was searched, and turn silence into limits.",
-)
+survey = typer.Typer(add_completion=False, no_args_is_help=True)
 
 
 @survey.callback()
 def _survey() -> None:
-    """Plan a survey, map what was searched, and turn silence into limits."""
+    """Plan a survey, map what was searched, and turn silence into limits.
+
+    Example: slowburst survey coverage results/* --out coverage
+    """
 
 
 survey.command("plan")(plan)
