@@ -19,6 +19,8 @@ matrix. All of these are written with the Cholesky root L of :math:`\tilde C`, a
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -28,6 +30,7 @@ _PRECISION = jax.lax.Precision.HIGHEST
 """Graphics processors multiply single-precision matrices with 10 bits unless told."""
 
 
+@jax.jit
 def delta_chi2(difference: ArrayLike, total: ArrayLike, modes: ArrayLike) -> Array:
     """Distance between two sets of spectra, in squared standard errors.
 
@@ -49,6 +52,7 @@ def delta_chi2(difference: ArrayLike, total: ArrayLike, modes: ArrayLike) -> Arr
     return jnp.sum(0.5 * jnp.asarray(modes) * jnp.sum(whitened**2, (-2, -1)))
 
 
+@jax.jit
 def log_likelihood(measured: ArrayLike, total: ArrayLike, modes: ArrayLike) -> Array:
     """Logarithm of the likelihood of measured spectra, 0 where they are what is expected.
 
@@ -72,6 +76,7 @@ def log_likelihood(measured: ArrayLike, total: ArrayLike, modes: ArrayLike) -> A
     return -0.5 * jnp.sum(jnp.asarray(modes) * excess)
 
 
+@jax.jit
 def fisher_matrix(derivatives: ArrayLike, total: ArrayLike, modes: ArrayLike) -> Array:
     r"""Fisher matrix :math:`\sum_\ell (\nu/2) Tr[C^{-1} C_{,i} C^{-1} C_{,j}]`.
 
@@ -106,6 +111,7 @@ def with_priors(fisher: ArrayLike, sigma: ArrayLike) -> Array:
     return fisher + jnp.diag(jnp.asarray(sigma, fisher.dtype) ** -2)
 
 
+@jax.jit
 def parameter_covariance(fisher: ArrayLike) -> Array:
     """Inverse of a Fisher matrix; nan where it has none (parameters that nothing tells apart)."""
     fisher = jnp.asarray(fisher)
@@ -118,16 +124,19 @@ def parameter_covariance(fisher: ArrayLike) -> Array:
     return product / (scale[:, None] * scale)
 
 
+@jax.jit
 def marginalised_errors(fisher: ArrayLike) -> Array:
     """Standard errors (parameter,) with all other parameters free."""
     return jnp.sqrt(jnp.diagonal(parameter_covariance(fisher)))
 
 
+@jax.jit
 def conditional_errors(fisher: ArrayLike) -> Array:
     """Standard errors (parameter,) with all other parameters known."""
     return 1 / jnp.sqrt(jnp.diagonal(jnp.asarray(fisher)))
 
 
+@partial(jax.jit, static_argnames="parameters")
 def figure_of_merit(fisher: ArrayLike, parameters: tuple[int, ...]) -> Array:
     """One over the root of the determinant of the covariance of some parameters, others free.
 

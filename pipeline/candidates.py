@@ -55,6 +55,8 @@ COLUMNS = (
     "verdict",
     "p_real",
     "injected",
+    "known",
+    "known_sep",
 )
 """Columns of ``candidates.ecsv``, in order."""
 
@@ -255,7 +257,8 @@ def build_candidates(
         The columns of :data:`COLUMNS`. ``mjd`` is the UTC of the pulse centre at the
         highest channel centre; ``flux`` is the mean over the best boxcar, so that
         ``fluence`` = flux x width. ``snr_fit`` is NaN without a cut-out, ``p_real`` until a
-        classifier has run, what candidates look like until :func:`pipeline.vetting.vet` has.
+        classifier has run, what candidates look like until :func:`pipeline.vetting.vet` has,
+        and ``known`` is empty until :func:`pipeline.known_places.mark_known` has.
     """
     groups = summarise_groups(table, labels)
     best = table[groups.best]
@@ -288,6 +291,8 @@ def build_candidates(
         Column(np.full(n, "none", "U24"), "verdict", description="what it looks like"),
         _column(np.full(n, np.nan), "p_real", None, ".3f", "probability of being real"),
         Column(marked, "injected", description="put in by the program"),
+        Column(np.full(n, "", "U1"), "known", description="known source there"),
+        _column(np.full(n, np.nan), "known_sep", u.arcsec, ".2f", "from the known source"),
     ]
     return Table(columns)
 

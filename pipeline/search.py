@@ -33,6 +33,7 @@ from pipeline.flagging.images import Everywhere, FlaggedImages, ImageFlags
 from pipeline.flagging.tally import Tally
 from pipeline.imaging.beam import gaussian_gain
 from pipeline.imaging.settings import ImagingSettings
+from pipeline.known_places import KnownPlaces, mark_known
 from pipeline.matched import CORRELATION, as_searched, header_as_searched, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
@@ -50,6 +51,7 @@ _RANGES = {
     "max_detections": (1, 1 << 16),
     "max_cutouts": (0, 1_000_000),
     "max_sources": (0, 1000),
+    "known_radius": (0.0, 648_000.0),
 }
 _LARGEST_BLOCK = 1 << 20
 _OPTIONS = {"max_width_s": "max_width", "frame": "block"}
@@ -86,6 +88,9 @@ class SearchSettings:
         independent from pixel to pixel.
     max_sources : int
         Steady sources that are taken out of visibilities, the brightest first, at most.
+    known_radius : float
+        Arcsec, beyond the beam and the errors of positions, in which candidates count as near
+        a known source.
     flags : ImageFlags
         What of images is left out.
     imaging : ImagingSettings
@@ -104,6 +109,7 @@ class SearchSettings:
     max_cutouts: int = 100
     matched_filter: bool = False
     max_sources: int = 32
+    known_radius: float = 0.0
     flags: ImageFlags = field(default_factory=ImageFlags)
     imaging: ImagingSettings = field(default_factory=ImagingSettings)
     classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
@@ -172,6 +178,7 @@ def search(
     settings: SearchSettings | None = None,
     on_progress: Callable[[Progress, int], None] | None = None,
     injected: Marks | None = None,
+    known: KnownPlaces | None = None,
 ) -> dict[str, Any]:
     """Search a recording and write everything that a user gets, but the report.
 
@@ -185,6 +192,8 @@ def search(
     injected : callable, optional
         Says which detections may be of pulses that were put into the recording: their candidates
         are marked, also in what is written while the search runs.
+    known : KnownPlaces, optional
+        Candidates near them are marked when the search has ended.
 
     Returns
     -------
@@ -232,13 +241,16 @@ def search(
                 cutouts, interrupted = {}, True
             seen = header_as_searched(header, plan.config.template)
             candidates, looks = candidates_of(reader, table, labels, cutouts, seen, injected)
+            mark_known(candidates, known, header, settings.known_radius)
             classified = classified_by(settings, candidates, cutouts, looks, seen)
             tallies = _tallies(reader)
             overview = _overview(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
             summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
-            summary |= _stages(busy, summary["wall_seconds"]) | _efficiencies(overview)
-            summary |= _counts(candidates) | {
+            summary |= {
+                **_stages(busy, summary["wall_seconds"]),
+                **_efficiencies(overview),
+                **_counts(candidates),
                 "flagging": {name: tally.summary() for name, tally in tallies.items()},
                 "classifier": classified,
                 "interrupted": interrupted,
@@ -492,6 +504,8 @@ def _summary(
 
 
 def _counts(candidates: Table) -> dict[str, int]:
-    """Candidates of the sky, and those of what was put in."""
+    """Candidates of the sky, those of what was put in, and all near known sources."""
     n_injected = int(np.sum(candidates["injected"]))
-    return {"n_candidates": len(candidates) - n_injected, "n_injected": n_injected}
+    n_known = int(np.sum(np.isfinite(candidates["known_sep"])))
+    n = len(candidates) - n_injected
+    return {"n_candidates": n, "n_injected": n_injected, "n_known": n_known}

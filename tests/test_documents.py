@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import runpy
+import sys
 import tomllib
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from typing import get_args, get_type_hints
@@ -12,29 +14,40 @@ import pytest
 from pipeline.candidates import COLUMNS
 from pipeline.classifier.families import HELD_OUT, TRAINING
 from pipeline.classifier.settings import ClassifierSettings, TrainSettings
-from pipeline.config import parse_config
+from pipeline.config import load_config, parse_config
 from pipeline.injection.settings import InjectionSettings
 from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
+from surveys.coverage.pointings import Pointings
 from surveys.coverage.settings import CoverageSettings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.known_sources.columns import NAMES
+from surveys.known_sources.expected import Observation, Stay, expected_pulses
+from surveys.known_sources.sources import KnownSources
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
 )
 from surveys.mock_sizes.settings import OutputSettings as SizesOutput
+from surveys.planning.settings import PlanSettings
 from surveys.rates.settings import LimitsSettings
 from surveys.scaling.relations import RelationSettings
 from surveys.sightlines.settings import SightlineSettings
 from surveys.sizes.flags import Flag
 from surveys.sizes.segmentation import DetectionSettings
 from surveys.spectra.settings import SpectraSettings
+from surveys.transients.empirical import Factor, PowerLawSettings, empirical
+from surveys.transients.galaxy import GalaxySettings
+from surveys.transients.magnetar import magnetar
+from surveys.transients.settings import Axis, Fixed, PopulationSettings
+from surveys.transients.settings import SearchSettings as ExcludeSearch
+from surveys.transients.white_dwarf import WhiteDwarfSettings, white_dwarf
 
 
 @pytest.fixture(scope="module")
@@ -217,30 +230,6 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
-def test_settings_of_limits(repository):
-    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[(\w+)\]", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = defaults.split(", ") if len(names) > 1 else [defaults]
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
-    assert {t: list(keys) for t, keys in documented.items()} == {
-        t: list(k) for t, k in known.items()
-    }
-    for table, keys in documented.items():
-        for key, text in keys.items():
-            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-            default = known[table][key]
-            assert value == (list(default) if isinstance(default, tuple) else default), key
-    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
-    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
-
-
 def test_settings_of_an_ensemble(repository):
     page = (repository / "docs" / "dm-sample.md").read_text(encoding="utf-8")
     documented = dict(rows_of(page, "## Model"))
@@ -250,22 +239,6 @@ def test_settings_of_an_ensemble(repository):
             value = list(value) if isinstance(value, tuple) else value
             assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
     assert all(name.startswith("key of") for name in documented)
-
-
-def test_settings_and_columns_of_coverage(repository):
-    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
-    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
-    assert columns == list(POINTING_COLUMNS)
-    documented = {}
-    for names, value in rows_of(page, "## Settings"):
-        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
-    known = asdict(CoverageSettings())
-    for table in ("beam", "site", "run"):
-        known |= known.pop(table)
-    assert set(documented) == set(known)
-    for key, text in documented.items():
-        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
 
 
 def test_settings_and_columns_of_periods(repository):
@@ -328,3 +301,174 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
     latency = [round(n * 0.1342182159) for n in plan.latency_samples]
     table = text.split("latency (s) |")[1].split("\n\n")[0]
     assert [int(n) for n in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == latency
+
+
+def test_settings_of_a_plan(repository):
+    page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    hints = get_type_hints(PlanSettings)
+    assert set(documented) == set(hints)
+    for name, hint in hints.items():
+        kind = hint if is_dataclass(hint) else get_args(hint)[0]
+        own = {f.name: f.default for f in fields(kind)}
+        assert set(documented[name]) == set(own), name
+        for key, text in documented[name].items():
+            if text == "needed":
+                assert own[key] is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                default = own[key]
+                assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
+def test_settings_and_columns_of_coverage(repository):
+    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
+    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(POINTING_COLUMNS)
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    known = asdict(CoverageSettings())
+    for table in ("beam", "site", "run"):
+        known |= known.pop(table)
+    assert set(documented) == set(known)
+    for key, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
+
+
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
+
+
+def test_columns_of_expected_pulses(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    rows = rows_of(page, "## What to expect in a recording")
+    names = [n for k, _ in rows for n in re.findall(r"`(\w+)`", k)]
+    nothing = KnownSources.of([], [], [])
+    seen = Observation(60000.0, 1.0, 1.0, 1000.0, 2000.0)
+    columns = expected_pulses(nothing, Stay(nothing.ra_deg, nothing.ra_deg), seen).colnames
+    assert names == columns
+
+
+def test_columns_of_catalogs_of_known_sources(repository):
+    page = (repository / "docs" / "survey_known.md").read_text(encoding="utf-8")
+    named = set(
+        re.findall(r"`(\w+)`", page.split("| what | names of the column")[1].split("\n\n")[0])
+    )
+    # Of psrcat, beside their values; and words.
+    hidden = {"ra_error", "dec_error", "indicative", "reference"}
+    for field, names in NAMES.items():
+        assert field in hidden or named & set(names), field
+    assert named - {"hh", "mm", "ss"} <= {name for names in NAMES.values() for name in names}
+
+
+def test_settings_of_exclusions(repository):
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {"": {}}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[+([\w.]+)\]+", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    assert documented.pop("") == {"model": "needed"}
+    kinds = {
+        "axis": Axis,
+        "parameter": Fixed,
+        "search": ExcludeSearch,
+        "population": PopulationSettings,
+        "galaxy": GalaxySettings,
+        "white_dwarf": WhiteDwarfSettings,
+        "power_law": PowerLawSettings,
+        "power_law.factor": Factor,
+    }
+    assert set(documented) == set(kinds)
+    for table, kind in kinds.items():
+        own = {f.name: f for f in fields(kind) if f.name != "factor"}
+        assert set(documented[table]) == set(own), table
+        for key, text in documented[table].items():
+            if text == "needed":
+                assert own[key].default is MISSING, key
+            else:
+                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+                assert value == own[key].default, key
+
+
+def test_parameters_of_models_of_transients(repository):
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    section = page.split("\n## Parameters\n")[1].split("\n## ")[0]
+    documented: dict[str, list[list[str]]] = {}
+    for cells in re.findall(r"^\| (.*) \|$", section, flags=re.MULTILINE):
+        name, *others = (cell.strip() for cell in cells.split("|"))
+        if table := re.fullmatch(r"\*\*`(\w+)`\*\*", name):
+            documented[table[1]] = []
+        elif name.startswith("`"):
+            documented[list(documented)[-1]].append([name.strip("`"), *others])
+    models = (white_dwarf(WhiteDwarfSettings()), magnetar("RICS"), empirical())
+    assert [m.name for m in models] == list(documented)
+    for model in models:
+        assert [row[0] for row in documented[model.name]] == [p.name for p in model.parameters]
+        for p, (_, unit, default, span) in zip(
+            model.parameters, documented[model.name], strict=True
+        ):
+            low, high = (float(v) for v in span.split(" to "))
+            default = 10**6.5 if default == "10**6.5" else float(default)
+            assert (p.unit, p.default, p.low, p.high) == (unit, default, low, high), p.name
+
+
+def test_columns_of_exclusions(repository):
+    from pipeline.cli.survey_exclude_results import CELL_COLUMNS, GRID_COLUMNS
+
+    page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
+    for heading, columns in (
+        ("### exclusion.ecsv", GRID_COLUMNS),
+        ("### cells.ecsv", CELL_COLUMNS),
+    ):
+        names = [n for k, _ in rows_of(page, heading) for n in re.findall(r"`(\w+)`", k)]
+        assert names == list(columns)
+
+
+def test_the_example_of_the_galactic_plane(repository, tmp_path, monkeypatch):
+    """The commands of its page: pointings are written, and settings of limits load."""
+    examples = repository / "examples" / "survey"
+    out = tmp_path / "pointings.ecsv"
+    monkeypatch.setattr(sys, "argv", ["nsfrb_gps.py", str(out), "--field", "0.52"])
+    runpy.run_path(str(examples / "nsfrb_gps.py"), run_name="__main__")
+    pointings = Pointings.read(out)
+    assert len(pointings) == 26
+    assert (pointings.field_deg == 0.52).all()
+    # In order, one a night, none begun before the last has ended.
+    assert (pointings.start_mjd[1:] > pointings.end_mjd[:-1]).all()
+    assert load_config(examples / "nsfrb_gps_limits.toml", LimitsSettings).bursts.map_flux_jy == 0.5

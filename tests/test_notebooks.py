@@ -79,6 +79,57 @@ assert np.max(abs(moved / errors["all"])) > 1.5
 """
 
 
+SIZES = """
+assert same
+for of_name in meanings.values():
+    assert abs(of_name["aperture"] - 10) < 1e-3, of_name
+nircam_10 = meanings["NIRCam"]
+assert nircam_10["aperture"] > 3 * nircam_10["peak"] > 9 * nircam_10["pixel"], nircam_10
+# Sizes of what is lost in noise are too small, behind a beam too large; corrected ones less so.
+assert max(bias["NIRCam", e, "measured"][0] for e in ESTIMATORS if e != "kron") < 0.6
+assert min(bias["ALMA", e, "measured"][-1] for e in ESTIMATORS) > 1.3
+assert np.all(np.abs(np.log(bias["NIRCam", "kron", "corrected"][3:])) < 0.1)
+for name in instruments:
+    off, less = (np.abs(np.log(bias[name, "circular", s])) for s in ("measured", "corrected"))
+    assert np.all(less[:-1] < off[:-1]), (name, off, less)
+# Of 48 fits of a galaxy that is a Sersic profile: means, widths, and chi^2 by counting statistics.
+r, error = fitted["Sérsic profile"]
+scatter, width = r.std(ddof=1), 3 / np.sqrt(2 * 47)
+assert abs(r.mean() - true_r["Sérsic profile"]) < 3 * scatter / np.sqrt(48), r.mean()
+assert abs(scatter / np.median(error) - 1) < width, scatter
+noise_of_chi2 = np.sqrt(2 / float(again.n_degrees[0]) / 48)
+assert abs(chi2[1] - 1) < 3 * noise_of_chi2 and chi2[0] - 1 > 10 * noise_of_chi2, chi2
+assert abs(uv_r.mean() / true_uv - 1) < 0.1, uv_r.mean()
+assert abs(uv_r.std(ddof=1) / np.median(uv_error) - 1) < width
+m = {state: r.value("m") for state, r in relations.items()}
+assert abs(m["S/N 40"] - m["true"]) < 0.2 < abs(m["S/N 10"] - m["true"]), m
+typical = [float(r.size_kpc(r.l_star, 7.0)[0]) for r in relations.values()]
+assert np.ptp(typical) < 0.15 * typical[0], typical
+"""
+
+
+GALACTIC_PLANE = """
+assert abs(footprint - 771.8) < 0.1, footprint
+areas = {name: inside[name].sum() * map_.pixel_deg2 for name, map_ in maps.items()}
+assert abs(areas["beam as a box"] / footprint - 1) < 0.005, areas
+# Strips of 0.52 deg every 3 deg, in pixels of 0.23 deg.
+assert abs(areas["images of 0.52°"] / footprint / (0.52 / 3) - 1) < 0.07, areas
+# A passage through 3.2 deg, of strips that overlap by 0.2 deg.
+l, b = maps["beam as a box"].centres("galactic")
+ra, dec = maps["beam as a box"].centres()
+cosine = np.cos(np.radians(dec[inside["beam as a box"]]))
+hours = np.mean(3.2 / 15.0411 / cosine) * 3.2 / 3
+assert abs(limits("beam as a box", 1.0)[0] / (none_found / hours) - 1) < 0.02, hours
+assert abs(none_found - 2.9957) < 1e-4
+# Beside the published figures: as the page says.
+assert 10 < at_1_jy["beam as a box"][0] < 12
+assert 7 < at_1_jy["Gaussian beam"][0] < 8
+assert 1.0 < at_threshold["images of 0.52°"][2] < 1.3
+assert np.all(at_threshold["beam as a box"] / at_1_jy["beam as a box"] > 1.99)
+assert 5 < at_threshold["Gaussian beam"][0] / at_threshold["beam as a box"][0] < 7
+"""
+
+
 @pytest.fixture
 def execute(monkeypatch, tmp_path):
     """Run a notebook in a kernel of its own; returns it with its outputs."""
@@ -165,3 +216,15 @@ def test_fisher_has_right_slopes_and_more_data_know_more(execute):
     nbformat = pytest.importorskip("nbformat")
     path = REPOSITORY / "notebooks" / "fisher.ipynb"
     check(execute, nbformat.read(path, as_version=4), FISHER, n_pictures=2)
+
+
+def test_sizes_show_the_bias_and_what_becomes_of_it(execute):
+    nbformat = pytest.importorskip("nbformat")
+    path = REPOSITORY / "notebooks" / "sizes.ipynb"
+    check(execute, nbformat.read(path, as_version=4), SIZES, n_pictures=6)
+
+
+def test_the_galactic_plane_has_the_limits_that_its_page_says(execute):
+    nbformat = pytest.importorskip("nbformat")
+    path = REPOSITORY / "notebooks" / "galactic_plane.ipynb"
+    check(execute, nbformat.read(path, as_version=4), GALACTIC_PLANE, n_pictures=2)

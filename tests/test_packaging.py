@@ -68,6 +68,7 @@ def test_the_wheel_holds_the_four_packages_and_nothing_else(tmp_path, repository
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert "pipeline/cli/app.py" in names
     assert "pipeline/classifier/weights.npz" in names
+    assert "surveys/known_sources/lpt.ecsv" in names
 
 
 def test_importing_touches_no_device_file_or_thread(tmp_path, repository):

@@ -23,6 +23,7 @@ from jax import Array
 from cosmo.angular.tracers import POTENTIALS, Tracer
 
 
+@jax.jit
 def conformal_radius(chi: Array, curvature: Array | float) -> Array:
     """X of comoving distances, smooth through K = 0; both in Mpc/h."""
     x = curvature * chi**2 / 4
@@ -33,6 +34,7 @@ def conformal_radius(chi: Array, curvature: Array | float) -> Array:
     return chi * jnp.where(small, 1 + x / 3 + 2 * x**2 / 15, ratio)
 
 
+@jax.jit
 def comoving_distance(radius: Array, curvature: Array | float) -> Array:
     """The inverse of :func:`conformal_radius`."""
     x = curvature * radius**2 / 4

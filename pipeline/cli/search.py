@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.cli import known as known_option
 from pipeline.cli.progress import progress_bar
 
 
@@ -47,6 +48,13 @@ def search(
         Path | None,
         typer.Option("--inject", help="TOML file of pulses to put in; theirs are marked."),
     ] = None,
+    known: Annotated[
+        list[str] | None, typer.Option("--known", metavar="CATALOG", help=known_option.HELP)
+    ] = None,
+    known_radius: Annotated[
+        float | None,
+        typer.Option("--known-radius", help="Arcsec beyond the beam that count as near. [0]"),
+    ] = None,
     report: Annotated[bool, typer.Option(help="Make report.html.")] = True,
     json_summary: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON.")
@@ -54,7 +62,8 @@ def search(
 ) -> None:
     """Search a recording for bursts, from one sample to minutes wide.
 
-    Writes candidates.ecsv, candidates.h5, summary.json and report.html to the folder.
+    Writes candidates.ecsv, candidates.h5, summary.json and report.html to the folder. Candidates
+    near a known source are marked.
 
     Example: slowburst search recording.h5 --out results --threshold 7 --dm-max 1000
     """
@@ -64,9 +73,10 @@ def search(
 
     settings = load_config(config, SearchSettings) if config else SearchSettings()
     given = {"threshold": threshold, "dm_max": dm_max, "max_width": max_width, "block": block}
-    given["matched_filter"] = matched_filter
+    given |= {"matched_filter": matched_filter, "known_radius": known_radius}
     given["imaging"] = with_options(settings.imaging, {"gains": gains})
     settings = with_options(settings, given)
+    places = known_option.known_places(known)
     with progress_bar("looking for steady sources") as update:
         if inject is None:
             live, sources = None, settings.max_sources
@@ -76,7 +86,7 @@ def search(
             reader = live.reader
     with reader:
         tell_notes(reader.header)
-        summary = run(reader, out, settings, live and live.mark)
+        summary = run(reader, out, settings, live and live.mark, places)
     if live is not None:
         tell_injected(live, out, summary["n_injected"])
     page = None
@@ -94,6 +104,7 @@ def search(
         f"({summary['realtime_factor']:.1f} times real time, "
         f"{summary['false_alarms_expected']:.2g} false alarms expected)"
     )
+    tell_known(out, summary["n_known"])
     typer.echo(f"report: {page}" if page else f"results: {out}")
 
 
@@ -164,7 +175,22 @@ def tell_injected(live: Any, out: Path, n_marked: int) -> None:
     )
 
 
-def run(reader: Any, out: Path, settings: Any, injected: Any = None) -> dict[str, Any]:
+def tell_known(out: Path, n_known: int) -> None:
+    """Say which candidates are near known sources."""
+    if not n_known:
+        return
+    from pipeline.sinks.files import read_results
+
+    table = read_results(out).candidates
+    near = table[table["known"] != ""]
+    names = [f"{row['known']} ({row['known_sep']:.1f} arcsec)" for row in near[:3]]
+    more = [f"{n_known - 3} more"] if n_known > 3 else []
+    typer.echo(f"near known sources: {', '.join(names + more)}")
+
+
+def run(
+    reader: Any, out: Path, settings: Any, injected: Any = None, known: Any = None
+) -> dict[str, Any]:
     """Search with a progress bar."""
     from pipeline.engine import Progress
     from pipeline.search import search as search_reader
@@ -188,4 +214,4 @@ def run(reader: Any, out: Path, settings: Any, injected: Any = None) -> dict[str
             )
             update(progress.n_samples, header.n_samples, note)
 
-        return search_reader(reader, out, settings, tell, injected)
+        return search_reader(reader, out, settings, tell, injected, known)

@@ -27,6 +27,7 @@ from pipeline.report.style import (
 )
 from surveys.mock_sizes.run import Sample
 from surveys.mock_sizes.science import Relation
+from surveys.scaling.relations import SizeRelation
 
 _KINDS = {
     "aperture": "S/N in the half-light circle",
@@ -36,6 +37,7 @@ _KINDS = {
     "rms": "noise of a pixel",
     "exposure": "time (s)",
 }
+_RADIUS = "half-light radius (kpc)"
 _TITLE_IN = 0.4
 _LEAST_WIDTH_IN = 5.6
 _STATE = {"": "as measured", "corrected_": "corrected"}
@@ -91,9 +93,9 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def _sizes_axis(axis: Axes) -> None:
-    """A logarithmic axis of sizes that has some numbers, however short it is."""
-    axis.set(yscale="log", ylabel="half-light radius (kpc)")
+def _log_axis(axis: Axes) -> None:
+    """Makes y logarithmic, with some numbers at it however little it spans."""
+    axis.set_yscale("log")
     low, high = axis.get_ylim()
     middle, half = np.sqrt(low * high), max(np.sqrt(high / low), 1.6)
     axis.set_ylim(middle / half, middle * half)
@@ -101,6 +103,17 @@ def _sizes_axis(axis: Axes) -> None:
     if half < 3:
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0)))
         axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _room_above(axis: Axes, share: float) -> None:
+    """Room for a legend above all lines of a logarithmic axis, as a share of what y spans."""
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high * (high / low) ** share)
+
+
+def _with_error(fit: SizeRelation, name: str) -> str:
+    """A parameter of a relation; no zero is below zero."""
+    return f"{round(fit.value(name), 2) + 0.0:.2f} ± {fit.error(name):.2f}".replace("-", "−")
 
 
 def ratios_figure(sample: Sample, ratios: Table) -> Figure:
@@ -187,8 +200,7 @@ def estimators_figure(sample: Sample, ratios: Table) -> Figure:
             if not any(np.isfinite(line.get_ydata()).any() for line in axis.lines):
                 _say(axis, "no sizes without a flag")
             axis.axhline(1.0, color=LINE, lw=1, zorder=0)
-            axis.set_yscale("log")
-            log_ticks(axis, "y")
+            _log_axis(axis)
             _snr_axis(axis, band.snr)
             tidy(axis, f"{plain(band.label)}\n{_STATE[prefix]}", grid=True)
         axes[1, j].set_xlabel(_KINDS[band.snr_kind])
@@ -215,19 +227,20 @@ def luminosity_figure(sample: Sample, relations: list[Relation]) -> Figure:
             grid = np.log10(grid / (1 if known else r.fit.l_star))
             axis.plot(
                 grid, middle, color=colours[r.z], lw=1.4,
-                label=f"z = {r.z:g}: β = {r.fit.value('beta'):.2f} ± {r.fit.error('beta'):.2f}",
+                label=f"z = {r.z:g}: β = {_with_error(r.fit, 'beta')}",
             )  # fmt: skip
             axis.fill_between(grid, low, high, color=colours[r.z], alpha=0.2, lw=0)
         axis.set_xlabel("log L (erg s⁻¹ Hz⁻¹)" if known else "log L / median")
         tidy(axis, f"{plain(band)}, {what}", grid=True)
         if axis.lines:
-            axis.legend(fontsize=6.3, frameon=False, loc="best")
+            axis.legend(fontsize=6.3, frameon=False, loc="upper left", ncols=2, columnspacing=1.0)
         else:
             _say(axis, "too few sizes for a fit")
-    for axis in axes.ravel():
-        _sizes_axis(axis)
-    for axis in axes[:, 1:].ravel():
-        axis.set_ylabel("")
+    # Panels of a row have one axis of sizes.
+    for axis in axes[:, 0]:
+        axis.set_ylabel(_RADIUS)
+        _log_axis(axis)
+        _room_above(axis, 0.3)
     title(figure, sample, "Size and luminosity")
     return figure
 
@@ -254,14 +267,13 @@ def evolution_figure(sample: Sample, relations: list[Relation]) -> Figure:
             axis.errorbar(z, middle, [middle - low, high - middle], fmt="o", ms=3.5, color=colour,
                           elinewidth=0.6)  # fmt: skip
             grid = np.linspace(z[0], z[-1], 50)
-            label = f"{r.what}: m = {r.fit.value('m'):.2f} ± {r.fit.error('m'):.2f}"
+            label = f"{r.what}: m = {_with_error(r.fit, 'm')}"
             axis.plot(grid, r.fit.size_kpc(z=grid)[0], color=colour, lw=1.3, label=label)
         axis.set_xlabel("redshift")
         axis.xaxis.set_major_locator(MaxNLocator(6))
-        _sizes_axis(axis)
-        # Room for the legend above all lines.
-        low, high = axis.get_ylim()
-        axis.set_ylim(low, high * (high / low) ** 0.3)
+        axis.set_ylabel(_RADIUS)
+        _log_axis(axis)
+        _room_above(axis, 0.3)
         tidy(axis, plain(band), grid=True)
         axis.legend(fontsize=7, frameon=False, loc="upper left")
     title(figure, sample, "Size and redshift")

@@ -8,10 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
+from matplotlib.patheffects import withStroke
 
 from pipeline.cli.sizes_figures import plain, title
 from pipeline.report.style import ACCENT, INK, MUTED, new_figure, nothing
 from surveys.mock_sizes.run import Sample, Seen
+
+_OUTLINE = [withStroke(linewidth=2.5, foreground=INK)]
+_ON_STAMP = {"color": "white", "fontsize": 7, "path_effects": _OUTLINE}
 
 
 def gallery_figure(sample: Sample) -> Figure:
@@ -60,7 +64,7 @@ def _stamp(axis: Axes, seen: Seen, j: int, estimator: str) -> None:
     radius = seen.measured.radius[estimator][draw]
     truth = seen.intrinsic_kpc[0] / (seen.pixel_arcsec * seen.kpc_per_arcsec)
     n = len(stamp)
-    top = max(float(np.nanmax(stamp)), 3 * sigma)
+    top = max(float(np.nan_to_num(stamp).max()), 3 * sigma)
     if not top > 0:
         nothing(axis, "no light")
         return
@@ -73,7 +77,7 @@ def _stamp(axis: Axes, seen: Seen, j: int, estimator: str) -> None:
             Circle((centre[1], centre[0]), truth, fill=False, ec="white", lw=1.0, ls="--")
         )
     else:
-        axis.text(0.05, 0.9, "not detected", transform=axis.transAxes, color="white", fontsize=7)
+        axis.text(0.05, 0.9, "not detected", transform=axis.transAxes, **_ON_STAMP)
     # What is shown is what matters: some radii around the middle.
     half = min(n / 2, max(6 * np.nan_to_num(truth), 3 * seen.fwhm_arcsec / seen.pixel_arcsec, 8))
     middle = (n - 1) / 2
@@ -82,8 +86,8 @@ def _stamp(axis: Axes, seen: Seen, j: int, estimator: str) -> None:
     bar = _bar(2 * half * seen.pixel_arcsec)
     length = bar / seen.pixel_arcsec
     x, y = middle - 0.85 * half, middle - 0.85 * half
-    axis.plot([x, x + length], [y, y], color="white", lw=1.5)
-    axis.text(x, y + 0.06 * half, f"{bar:g}″", color="white", fontsize=6.5)
+    axis.plot([x, x + length], [y, y], color="white", lw=1.5, path_effects=_OUTLINE)
+    axis.text(x, y + 0.06 * half, f"{bar:g}″", **_ON_STAMP)
 
 
 def _bar(side_arcsec: float) -> float:

@@ -34,6 +34,8 @@ from surveys.mock_sizes.tables import observations_table, sizes_table, structure
 from surveys.sizes.flags import Flag
 
 FORMAT = "slowburst-size-draws/1"
+# Shares of the light, off the stamp and below 0, that are told where they are larger.
+_OUTSIDE, _BELOW = 0.1, 0.01
 _SOMETIMES = {
     "structure.ecsv",
     "wavelengths.ecsv",
@@ -164,6 +166,14 @@ def _notes(sample: Sample, sizes: Table) -> list[str]:
     if dark:
         galaxies = count_galaxies(len(dark), False)
         notes.append(f"{galaxies} without light in a band: no S/N can be reached there")
+    cut = {s.galaxy for s in sample.seen if s.outside > _OUTSIDE}
+    if cut:
+        galaxies = count_galaxies(len(cut), False)
+        notes.append(f"{galaxies} with over a tenth of the light off the stamps: raise n_pixels")
+    below = {s.galaxy for s in sample.seen if s.below > _BELOW}
+    if below:
+        galaxies = count_galaxies(len(below), False)
+        notes.append(f"{galaxies} with pixels below 0: intrinsic sizes need images without noise")
     lost = (np.asarray(sizes["flags"]) & int(Flag.NOT_DETECTED)) > 0
     if lost.any():
         notes.append(f"{lost.sum()} of {len(sizes)} rows have no source: flag 1 of sizes.ecsv")

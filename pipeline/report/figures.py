@@ -37,6 +37,9 @@ from pipeline.report.style import (
     time_unit,
 )
 
+_WIDE_LETTERS, _NAME_LETTERS = 21, 26
+"""That fit beside the panels, in letters of 9 points and of 7."""
+
 
 def candidate_figure(row: Row, cutout: Cutout, header: StreamHeader) -> Figure:
     """Draw everything that helps to believe or reject a candidate.
@@ -325,10 +328,13 @@ def _numbers(axes: Axes, row: Row, header: StreamHeader) -> None:
         ("looks like", str(row["verdict"])),
         ("p(real)", f"{row['p_real']:.3f}" if np.isfinite(row["p_real"]) else "not classified"),
     ]
+    if row["known"]:
+        lines.append(("known source", str(row["known"])[:_NAME_LETTERS]))
     for i, (name, value) in enumerate(lines):
-        y = 1.0 - i * 0.07
+        y = 1.0 - i * 0.067
         axes.text(0.0, y, name, transform=axes.transAxes, size=8, color=MUTED, va="top")
-        axes.text(0.0, y - 0.026, value, transform=axes.transAxes, size=9, color=INK, va="top")
+        size = 9 if len(value) <= _WIDE_LETTERS else 7
+        axes.text(0.0, y - 0.026, value, transform=axes.transAxes, size=size, color=INK, va="top")
 
 
 def _unit(unit: u.UnitBase | None) -> str:

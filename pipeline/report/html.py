@@ -45,6 +45,8 @@ _HEADINGS = {
     "verdict": ("looks like", ""),
     "p_real": ("p(real)", ""),
     "injected": ("injected", ""),
+    "known": ("known source", ""),
+    "known_sep": ("from it", "arcsec"),
 }
 _FORMATS = {
     "mjd": ".8f",
@@ -65,6 +67,7 @@ _FORMATS = {
     "band_filled": ".2f",
     "sidelobe": ".2f",
     "p_real": ".3f",
+    "known_sep": ".1f",
 }
 
 

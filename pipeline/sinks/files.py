@@ -18,7 +18,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 from astropy.utils.exceptions import AstropyWarning
 
@@ -33,7 +33,7 @@ from pipeline.sinks.hdf5 import write_hdf5
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/5"
+FORMAT = "slowburst-candidates/6"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
 _BY_NAME = ("efficiency", "flagged")
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"
@@ -150,6 +150,8 @@ def _checked(table: Table) -> Table:
     missing = [name for name in COLUMNS if name not in table.colnames]
     if missing:
         raise ValueError(f"without the column {missing[0]!r}")
+    # ECSV takes empty text for none.
+    table["known"] = MaskedColumn(table["known"]).filled("")
     return table
 
 

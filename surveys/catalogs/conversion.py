@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
-from astropy.cosmology import FLRW
 from astropy.table import Table
 
 from surveys.catalogs import tables
 from surveys.catalogs.columns import Column, ColumnMap
 from surveys.catalogs.halo_catalog import Floats
 from surveys.errors import InputError
+
+if TYPE_CHECKING:
+    from astropy.cosmology import FLRW
 
 _TO_SENTINEL = 1e-6
 
@@ -34,14 +36,20 @@ class Source:
     map : ColumnMap
     where : str
         The file of the table, for errors.
-    cosmology : FLRW
+    cosmology : FLRW, optional
         For distances, and for masses whose ``h`` is that of the cosmology.
     """
 
     table: Table
     map: ColumnMap
     where: str
-    cosmology: FLRW
+    cosmology: FLRW | None = None
+
+    def flrw(self) -> FLRW:
+        """The cosmology, where one is needed."""
+        if self.cosmology is None:
+            raise ValueError(f"{self.where} needs a cosmology")
+        return self.cosmology
 
     def find(self, field: str) -> tuple[Column, Any] | None:
         """The column map's entry for a field and the table's column, or None if it has none."""
@@ -85,7 +93,8 @@ class Source:
         try:
             values = tables.numbers(column)
         except (ValueError, TypeError) as error:
-            problem = f"column {column.name!r} holds text, not numbers ({error})"
+            row, word = tables.first_text(column)
+            problem = f"column {column.name!r} holds text, not numbers ({word!r} in row {row})"
             raise InputError(self.where, field, problem, "name another column") from error
         values[~np.isfinite(values)] = np.nan
         for sentinel in self.map.sentinels:
@@ -128,7 +137,7 @@ class Source:
         h = entry.h if entry.h is not None else (self.map.h if field != "log_mstar" else None)
         if h is None:
             return 1.0
-        return float(self.cosmology.h) if h == "cosmology" else float(h)
+        return float(self.flrw().h) if h == "cosmology" else float(h)
 
 
 def positions(source: Source) -> tuple[Floats, Floats]:

@@ -95,7 +95,7 @@ def _from_distance(source: Source) -> Floats | None:
     distance = distance / source.per_h("distance", entry)
     grid = np.concatenate([[0.0], np.geomspace(1e-6, _HIGHEST_Z, 4_000)])
     luminosity = entry.kind != "comoving"
-    cosmology = source.cosmology
+    cosmology = source.flrw()
     reach = (cosmology.luminosity_distance if luminosity else cosmology.comoving_distance)(grid)
     return np.interp(distance, reach.to_value(u.Mpc), grid, right=np.nan)
 

@@ -203,6 +203,15 @@ def numbers(column: Any) -> np.ndarray:
     return np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
 
 
+def first_text(column: Any) -> tuple[int, str]:
+    """The first cell of a column that is no number, and its row, from 1; (0, "") if all are."""
+    words = texts(column)
+    return next(
+        ((i, str(w)) for i, w in enumerate(words, 1) if w not in _BLANK and not _is_number(w)),
+        (0, ""),
+    )
+
+
 def texts(column: Any) -> np.ndarray:
     """A column as text without blanks around it, empty where it is masked."""
     values = np.ma.asarray(column)

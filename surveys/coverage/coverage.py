@@ -60,7 +60,8 @@ class Columns:
     @classmethod
     def of_keys(cls, keys: NDArray[np.float64], sigma_1s: NDArray[np.float64]) -> Columns:
         """Columns that :meth:`keys` has told apart."""
-        return cls(keys[:, 3].astype(np.int64), *keys.T[:3], sigma_1s)
+        tsamp_s, max_width_s, threshold, k = keys.T
+        return cls(k.astype(np.int64), tsamp_s, max_width_s, threshold, sigma_1s)
 
     @property
     def noise_edges(self) -> NDArray[np.float64]:

@@ -151,12 +151,15 @@ def redshift_of(header: fits.Header, settings: FitsSettings, index: int, where: 
         return given[index] if index < len(given) else given[-1]
     if given is not None:
         return given
+    problem = "is missing"
     for key in ("REDSHIFT", "Z"):
         z = keyword(header, key, where)
         if z is not None and z > 0:
             return z
-    remedy = "set redshift, or write it as REDSHIFT into the header"
-    raise InputError(where, "REDSHIFT", "is missing", remedy)
+        if z is not None and z < 0:
+            problem = f"is {z:g}"
+    remedy = "set redshift, or write one above 0 as REDSHIFT into the header"
+    raise InputError(where, "REDSHIFT", problem, remedy)
 
 
 def _rest_um(
@@ -231,6 +234,10 @@ def header_pixel(header: fits.Header, where: str) -> PixelSize:
         Its unit is missing or is of something else, or it is not square.
     """
     kpc, arcsec = (keyword(header, key, where) for key in ("PIXKPC", "PIXSCALE"))
+    for key, side in (("PIXKPC", kpc), ("PIXSCALE", arcsec)):
+        if side is not None and side <= 0:
+            remedy = "write a number above 0, or set pixel_kpc or pixel_arcsec"
+            raise InputError(where, key, f"is {side:g}", remedy)
     if kpc is not None or arcsec is not None:
         return PixelSize(arcsec, kpc)
     if str(header.get("CTYPE1", "")).strip()[:2].upper() in ("RA", "DE", "GL", "EL"):

@@ -15,6 +15,7 @@ attributes      ``format``, ``unit``               "slowburst-galaxies/1"; "nJy"
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,12 @@ class Hdf5Stack:
         if np.shape(names) != (n,):
             problem = f"has the shape {np.shape(names)}, beside {n} in flux"
             raise InputError(self.source, "name", problem, "give one for each")
-        return tuple(str(name) for name in names)
+        known = tuple(str(name) for name in names)
+        name, times = Counter(known).most_common(1)[0]
+        if times > 1:
+            problem = f"has {name!r} {times} times"
+            raise InputError(self.source, "name", problem, "give each galaxy its own")
+        return known
 
     def _unit(self, file: h5py.File) -> str:
         unit = file.attrs.get("unit")

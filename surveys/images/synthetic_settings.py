@@ -68,6 +68,9 @@ class SyntheticSettings:
             },
         )
         _check_each("redshifts", self.redshifts, 0.1, 30.0)
+        # Galaxies have them in their names.
+        if len({f"{z:g}" for z in self.redshifts}) < len(self.redshifts):
+            raise SettingProblem("redshifts", "has one twice", "give each once")
         check_planes(self.rest_um)
         _check_each("log_luminosity", self.log_luminosity, 20.0, 34.0)
         _check_each("tau", self.tau, 0.0, 20.0)

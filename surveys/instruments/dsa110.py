@@ -30,6 +30,12 @@ DISH_M = 4.65
 SEFD_JY = 6000.0
 """Of an antenna: 25 K and an aperture efficiency near 0.7."""
 
+ELEVATION_DEG_PER_S = 0.5368
+"""Of the drives; azimuth stays on the meridian (dsa110/dsa110-nsfrb)."""
+
+BEAM_FWHM_DEG = 3.2
+"""Of a dish at 1.4 GHz, 1.22 wavelengths over its diameter."""
+
 CORE = range(1, 103)
 """Stations of the core; the others are outriggers."""
 

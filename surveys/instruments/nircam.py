@@ -228,7 +228,8 @@ class Exposure:
         ramps = self.n_ramps or math.ceil(self.time_s / 1000.0)
         if not (math.isfinite(self.time_s) and ramps > 0 and self.time_s / ramps >= 2 * FRAME_S):
             problem = f"{self.time_s:g} s in {ramps} ramps gives no two reads to each"
-            raise ValueError(f"{problem}; a read takes {FRAME_S:.1f} s")
+            least = 2 * FRAME_S * max(ramps, 1)
+            raise ValueError(f"{problem}; give {least:.1f} s or more, a read takes {FRAME_S:.1f} s")
         most = int(self.time_s / ramps / FRAME_S)
         reads = most if self.n_reads is None else self.n_reads
         if not 2 <= reads <= most:

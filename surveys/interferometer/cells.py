@@ -16,6 +16,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from surveys.errors import SettingProblem
 from surveys.interferometer.tracks import ARCSEC, Coverage
 
 MOST_LOST = 0.5
@@ -110,18 +111,20 @@ def average_into_cells(
     longest = max(np.abs(kx).max(), np.abs(ky).max())
     if longest >= grid // 2:
         most = float(np.hypot(coverage.u, coverage.v).max())
-        raise ValueError(
+        problem = (
             f"pixels of {pixel_arcsec:g} arcsec are too large for baselines of {most:.4g} "
-            f"wavelengths; give {0.49 / most / ARCSEC:.3g} or less"
+            "wavelengths"
         )
+        raise SettingProblem("pixel_arcsec", problem, f"give {0.49 / most / ARCSEC:.3g} or less")
     weight = 1 / np.square(np.broadcast_to(np.asarray(sigma_jy, np.float64), kx.shape))
     middle = (kx == 0) & (ky == 0)
     lost = float(weight[middle].sum() / weight.sum())
     if lost > MOST_LOST:
-        raise ValueError(
+        problem = (
             f"{100 * lost:.0f} % of the visibilities are in the middle cell of a field of "
-            f"{grid * pixel_arcsec:g} arcsec; give a larger grid"
+            f"{grid * pixel_arcsec:g} arcsec"
         )
+        raise SettingProblem("n_pixels", problem, "give a larger grid")
     kx, ky, weight = kx[~middle], ky[~middle], weight[~middle]
     # The mirror image of each is as well measured; the half plane holds columns from 0 up.
     kx, ky = np.concatenate([kx, -kx]), np.concatenate([ky, -ky])

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from surveys.errors import SettingProblem, check_ranges
 from surveys.interferometer.cells import column_multiplicity, frequencies
 from surveys.interferometer.imaging import beam_image, convolve
 from surveys.interferometer.weighting import Synthesis
@@ -48,17 +49,16 @@ class CleanSettings:
     small_scale_bias: float = 0.3
 
     def __post_init__(self) -> None:
-        if not 0 < self.gain <= 1:
-            raise ValueError(f"gain is {self.gain}; give a number above 0, up to 1")
-        if not 0 < self.n_sigma < math.inf:
-            raise ValueError(f"n_sigma is {self.n_sigma}; give a number above 0")
-        if self.most_components < 1:
-            raise ValueError(f"most_components is {self.most_components}; give 1 or more")
+        ranges = {
+            "gain": (0.001, 1.0),
+            "n_sigma": (0.01, 1e6),
+            "most_components": (1, 1_000_000),
+            "small_scale_bias": (0.0, 0.99),
+        }
+        check_ranges(self, ranges)
         scales = self.scales_beams
         if not scales or scales[0] != 0 or list(scales) != sorted(set(scales)):
-            raise ValueError(f"scales_beams is {scales}; give 0 and then rising numbers")
-        if not 0 <= self.small_scale_bias < 1:
-            raise ValueError(f"small_scale_bias is {self.small_scale_bias}; give 0 to below 1")
+            raise SettingProblem("scales_beams", f"is {scales}", "give 0 and then rising numbers")
 
 
 @partial(

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.errors import SettingProblem
+
 LIGHT_M_S = 299_792_458.0
 ARCSEC = math.radians(1 / 3600)
 
@@ -126,7 +128,7 @@ def uv_coverage(
 
     Raises
     ------
-    ValueError
+    SettingProblem
         If nothing is left.
     """
     hour_angle, seconds = track.pieces
@@ -142,10 +144,11 @@ def uv_coverage(
     seen = ~(shadowed[:, first] | shadowed[:, second])
     if not seen.any():
         best = float(90 - abs(track.dec_deg - latitude_deg))
-        raise ValueError(
+        problem = (
             f"nothing is observed at declination {track.dec_deg:g} with an elevation of "
             f"{track.least_elevation_deg:g} degrees or more: it culminates at {best:.1f}"
         )
+        raise SettingProblem("dec_deg", problem, "give another")
     per_wavelength = freq_ghz * 1e9 / LIGHT_M_S
     return Coverage(
         uvw[..., 0][seen] * per_wavelength,

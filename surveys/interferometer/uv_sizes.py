@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from enum import IntFlag
 
 import jax
 from jax import Array
 
+from surveys.errors import check_ranges
 from surveys.fitting.profiles import GAUSSIAN_INDEX, LEAST_INDEX, MOST_INDEX
 
 
@@ -41,12 +43,12 @@ class FitSettings:
     search_arcsec: float | None = None
 
     def __post_init__(self) -> None:
-        if self.index is not None and not LEAST_INDEX <= self.index <= MOST_INDEX:
-            raise ValueError(f"index is {self.index}; give {LEAST_INDEX:g} to {MOST_INDEX:g}")
-        if self.most_steps < 1:
-            raise ValueError(f"most_steps is {self.most_steps}; give 1 or more")
-        if self.search_arcsec is not None and not self.search_arcsec > 0:
-            raise ValueError(f"search_arcsec is {self.search_arcsec}; give a number above 0")
+        ranges = {
+            "index": (LEAST_INDEX, MOST_INDEX),
+            "most_steps": (1, 1000),
+            "search_arcsec": (math.ulp(0.0), math.inf),
+        }
+        check_ranges(self, ranges)
 
 
 @dataclass(frozen=True)

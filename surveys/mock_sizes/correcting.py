@@ -1,14 +1,15 @@
 """Makes the table of corrections: simulated galaxies, measured as all others are.
 
-Galaxies are Sérsic profiles of log-uniform sizes from 0.3 FWHM of the PSF on, log-normal indices
-about 1.3, axis ratios from 0.3 to 1, and log-uniform S/N from 4 to 120 in the half-light circle.
+Galaxies are Sérsic profiles of log-uniform sizes from 0.3 FWHM of the PSF to 0.18 of the side of a
+stamp, log-normal indices about 1.3, axis ratios from 0.3 to 1, and log-uniform S/N from 4 to 120 in
+the half-light circle.
 At each node of the table a plane is fitted to the logarithms of true over measured size of the
 galaxies around it, by least absolute deviations, so that the median is right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -16,13 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from surveys.errors import SettingProblem
 from surveys.fitting.profiles import visibility_table
-from surveys.fitting.stamps import stamp_plan, unit_image
+from surveys.fitting.stamps import StampPlan, stamp_plan, unit_image
 from surveys.interferometer.clean import CleanSettings
 from surveys.interferometer.setups import AlmaSetup
-from surveys.mock_sizes.noise_of_segments import segment_snr
+from surveys.mock_sizes.noise_of_segments import SegmentNoise
 from surveys.observing.cameras import Stamps, nircam
-from surveys.observing.instrument import Instrument
+from surveys.observing.instrument import Instrument, Response
 from surveys.observing.interferometers import alma
 from surveys.observing.noise_level import brightness_of
 from surveys.observing.observe import with_noise
@@ -39,7 +41,7 @@ SAMPLINGS = (1.5, 2.15, 3.3, 5.0)
 """FWHM in pixels that a camera's PSF is sampled with."""
 
 RADIUS_FWHM = (0.3, 10.0)
-MOST_PIXELS = 18.0
+MOST_OF_SIDE = 18 / 101
 SNR = (4.0, 120.0)
 INDEX, INDEX_SPREAD, INDEX_ENDS = 1.3, 0.5, (0.4, 5.0)
 LEAST_AXIS_RATIO = 0.3
@@ -51,6 +53,8 @@ _NODES_RADIUS = np.log(np.geomspace(0.25, 12.0, 16))
 _NODES_SNR = np.log(np.geomspace(2.0, 100.0, 11))
 _LEAST_GALAXIES = 25.0
 _N_REWEIGHTED = 8
+_LEAST_RANGE = 4.0
+_DETECTION = DetectionSettings()
 
 
 @dataclass(frozen=True)
@@ -87,14 +91,44 @@ def instruments() -> list[tuple[Family, Instrument]]:
     return [*(("camera", camera) for camera in cameras), ("array", array)]
 
 
+def radius_range(instrument: Instrument) -> tuple[float, float]:
+    """Half-light radii of the galaxies, in pixels.
+
+    Raises
+    ------
+    SettingProblem
+        The stamps are too small for the PSF.
+    """
+    fwhm, side = instrument.fwhm_pixels, instrument.response.n_pixels
+    least, most = RADIUS_FWHM[0] * fwhm, min(RADIUS_FWHM[1] * fwhm, MOST_OF_SIDE * side)
+    if most < _LEAST_RANGE * least:
+        problem = f"is {side}, too few for corrections with a PSF of {fwhm:.3g} pixels"
+        needed = int(np.ceil(_LEAST_RANGE * least / MOST_OF_SIDE))
+        raise SettingProblem("n_pixels", problem, f"give {needed} or more")
+    return least, most
+
+
 def simulate(
-    instrument: Instrument, n: int, seed: int, tell: Callable[[int, int], object] = lambda *_: None
+    instrument: Instrument,
+    n: int,
+    seed: int,
+    tell: Callable[[int, int], object] = lambda *_: None,
+    wanted: DetectionSettings = _DETECTION,
 ) -> Simulated:
-    """Draw galaxies, and measure them."""
+    """Draw galaxies, and measure them.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    n, seed : int
+    tell : callable
+        Called with the galaxies that are done and those there are.
+    wanted : DetectionSettings
+    """
     rng = np.random.default_rng(seed)
     fwhm = instrument.fwhm_pixels
-    most = min(RADIUS_FWHM[1] * fwhm, MOST_PIXELS)
-    radius = np.exp(rng.uniform(np.log(RADIUS_FWHM[0] * fwhm), np.log(most), n))
+    least, most = radius_range(instrument)
+    radius = np.exp(rng.uniform(np.log(least), np.log(most), n))
     index = np.clip(INDEX * np.exp(INDEX_SPREAD * rng.normal(size=n)), *INDEX_ENDS)
     axis_ratio = rng.uniform(LEAST_AXIS_RATIO, 1, n)
     angle, centre = rng.uniform(0, np.pi, n), rng.uniform(-0.5, 0.5, (2, n))
@@ -106,36 +140,43 @@ def simulate(
     shape = g * np.cos(2 * angle), g * np.sin(2 * angle)
     parameters = np.stack([np.ones(n), *centre, np.log(radius), *shape, np.log(index)], -1)
 
-    @jax.jit
-    def seen(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def one(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
-            image = unit_image(parameters, plan, table)
-            return image, brightness_of(image, response).aperture
-
-        return jax.lax.map(one, parameters)
-
-    detection = Detection.of(DetectionSettings(), fwhm, response.noise_factor)
+    detection = Detection.of(wanted, fwhm, response.noise_factor)
+    of_segments = SegmentNoise.of(response)
     keys = jax.random.split(jax.random.key(seed), n)
     measured: dict[str, list[Real]] = {name: [] for name in ESTIMATORS}
     of_segment = []
     for start in range(0, n, _AT_ONCE):
         at = np.minimum(np.arange(start, start + _AT_ONCE), n - 1)
         keep = min(_AT_ONCE, n - start)
-        images, aperture = seen(jnp.asarray(parameters[at], jnp.float32))
+        images, aperture = _seen(jnp.asarray(parameters[at], jnp.float32), plan, response, table)
         sigma = aperture / jnp.asarray(snr[at], jnp.float32)
         noisy = with_noise(images, sigma, keys[at], response)
-        found = measure(noisy, detection.segments(noisy, sigma))
+        segments = detection.segments(noisy, sigma)
+        found = measure(noisy, segments, search_radius=wanted.search_radius)
         usable = (found.flags & int(Flag.NOT_DETECTED)) == 0
         for name, values in found.radius.items():
             measured[name].append(np.where(usable, values, np.nan)[:keep])
-        of_segment.append(segment_snr(found, np.asarray(sigma), instrument)[:keep])
+        of_segment.append(of_segments.snr(found, np.asarray(sigma))[:keep])
         tell(start + keep, n)
     joined = {name: np.concatenate(values) for name, values in measured.items()}
     return Simulated(radius, axis_ratio, index, snr, joined, np.concatenate(of_segment), fwhm)
 
 
+@jax.jit
+def _seen(
+    parameters: jax.Array, plan: StampPlan, response: Response, table: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Images without noise, (galaxy, y, x), and their brightness in the half-light circle."""
+
+    def one(parameters: jax.Array) -> tuple[jax.Array, jax.Array]:
+        image = unit_image(parameters, plan, table)
+        return image, brightness_of(image, response).aperture
+
+    return jax.lax.map(one, parameters)
+
+
 def corrections_from(
-    samples: list[tuple[Family, Simulated]], about: dict[str, object]
+    samples: Sequence[tuple[str, Simulated]], about: dict[str, object]
 ) -> Corrections:
     """Fit the table to simulated galaxies."""
     surfaces = {}

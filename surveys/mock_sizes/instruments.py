@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -11,13 +13,14 @@ from numpy.typing import NDArray
 
 from surveys.errors import InputError, SettingProblem
 from surveys.fitting.stamps import StampPlan
-from surveys.instruments.alma import CII_GHZ
-from surveys.instruments.nircam import FILTERS
+from surveys.instruments.alma import CII_GHZ, band_of, configuration
+from surveys.instruments.nircam import FILTERS, filter_named
 from surveys.interferometer.setups import AlmaSetup, configuration_for
 from surveys.interferometer.tracks import Track
 from surveys.interferometer.weighting import Weighting
 from surveys.mock_sizes.fits import plan_of
-from surveys.mock_sizes.settings import ObservationSettings
+from surveys.mock_sizes.noise_of_segments import SegmentNoise
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.observing.cameras import Stamps, flux_per_electron, gaussian_camera, nircam
 from surveys.observing.instrument import Instrument
 from surveys.observing.interferometers import alma
@@ -49,6 +52,11 @@ class Observing:
         """Of fits to stamps; made once for all galaxies."""
         return plan_of(self.instrument)
 
+    @cached_property
+    def segment_noise(self) -> SegmentNoise:
+        """Of the flux in segments."""
+        return SegmentNoise.of(self.instrument.response)
+
 
 def observing(settings: ObservationSettings, redshift: float, where: Path, field: str) -> Observing:
     """The instrument that looks at a galaxy.
@@ -76,17 +84,22 @@ def observing(settings: ObservationSettings, redshift: float, where: Path, field
         key = 0.0
     try:
         return _observing(settings, key, where)
-    except InputError:
+    except SettingProblem as error:
+        at = f" (z = {redshift:.3g})" if key else ""
+        name, problem = f"{field}.{error.field}", error.problem + at
+        raise InputError(str(where), name, problem, error.remedy) from error
+
+
+@contextmanager
+def _about(field: str) -> Iterator[None]:
+    """Facts of instruments know nothing of settings: their errors are those of a key."""
+    try:
+        yield
+    except (InputError, SettingProblem):
         raise
     except ValueError as error:
-        if isinstance(error, SettingProblem):
-            field, text = f"{field}.{error.field}", f"{error.problem}; {error.remedy}"
-        else:
-            text = str(error)
-        problem = text.partition("; ")
-        at = f" (z = {redshift:.3g})" if key else ""
-        remedy = problem[2] or "give another"
-        raise InputError(str(where), field, problem[0] + at, remedy) from error
+        problem, _, remedy = str(error).partition("; ")
+        raise SettingProblem(field, problem, remedy or "give another") from error
 
 
 @lru_cache(maxsize=256)
@@ -105,12 +118,15 @@ def _observing(settings: ObservationSettings, redshift: float, where: Path) -> O
         assert settings.wavelength_um is not None
         camera = gaussian_camera(settings.fwhm_arcsec, settings.wavelength_um, stamps)
         return Observing(camera, None, photons)
-    name = settings.filter or wide_filter_at(settings.rest_um or 0.0, redshift)
+    with _about("filter" if settings.filter else "rest_um"):
+        wanted = settings.filter or wide_filter_at(settings.rest_um or 0.0, redshift)
+        name = filter_named(wanted).name
     psf = None if settings.psf is None else where.parent / settings.psf
     camera = nircam(name, stamps, psf)
     rms = None
     if timed:
-        rms = np.array([nircam(name, stamps, psf, seconds).rms for seconds in settings.snr])
+        with _about("snr"):
+            rms = np.array([nircam(name, stamps, psf, seconds).rms for seconds in settings.snr])
         if settings.photon_noise:
             photons = np.array([flux_per_electron(name, seconds) for seconds in settings.snr])
     return Observing(camera, rms, photons)
@@ -140,10 +156,14 @@ def _alma(settings: ObservationSettings, redshift: float) -> Instrument:
     freq_ghz = CII_GHZ / (1 + redshift)
     if settings.rest_um is not None:
         freq_ghz = _LIGHT_UM_GHZ / (settings.rest_um * (1 + redshift))
-    name = settings.configuration
-    if name is None:
-        assert settings.resolution_arcsec is not None
-        name = configuration_for(settings.resolution_arcsec, freq_ghz)
+    with _about("rest_um"):
+        band_of(freq_ghz)
+    with _about("configuration" if settings.configuration else "resolution_arcsec"):
+        wanted = settings.configuration
+        if wanted is None:
+            assert settings.resolution_arcsec is not None
+            wanted = configuration_for(settings.resolution_arcsec, freq_ghz)
+        name = configuration(wanted).name
     setup = AlmaSetup(
         name,
         freq_ghz,

@@ -15,6 +15,7 @@ from surveys.images.galaxies import FLUX_DENSITY, LUMINOSITY, ImageSource
 from surveys.images.photometry import distance_factor, kpc_per_arcsec
 from surveys.mock_sizes.galaxies import check_scale, cosmology_of, open_galaxies
 from surveys.mock_sizes.instruments import observing
+from surveys.mock_sizes.own_corrections import Correcting, correcting
 from surveys.mock_sizes.seeing import Seen, band_of, intrinsic_planes, see
 from surveys.mock_sizes.settings import SizesSettings
 from surveys.scheduling import Tell, Workers, compute
@@ -94,12 +95,12 @@ def run(settings: SizesSettings, where: Path, tell: Tell = lambda *_: None) -> S
             how = observing(one, float(z), where, f"observation[{i}]")
             band = band_of(one, how.instrument)
             band_weights(source.rest_um, float(z), band, planes_of)
+    corrections = correcting(settings, where)
     task = dask.delayed(_batch, pure=False)  # type: ignore[attr-defined]
     starts = range(0, n, settings.run.batch)
-    tasks = [
-        task(settings, where, _again(source, settings), start, min(start + settings.run.batch, n))
-        for start in starts
-    ]
+    parts = [(start, min(start + settings.run.batch, n)) for start in starts]
+    shared = _again(source, settings), corrections
+    tasks = [task(settings, where, *shared, part) for part in parts]
     who = Workers(settings.run.scheduler, settings.run.workers)
     found = compute(tasks, who, (str(where), "run.scheduler"), tell)
     return Sample(
@@ -122,8 +123,13 @@ def _again(source: ImageSource, settings: SizesSettings) -> ImageSource | None:
 
 
 def _batch(
-    settings: SizesSettings, where: Path, source: ImageSource | None, start: int, stop: int
+    settings: SizesSettings,
+    where: Path,
+    source: ImageSource | None,
+    corrections: Correcting,
+    part: tuple[int, int],
 ) -> _Batch:
+    start, stop = part
     cosmology = cosmology_of(settings.input, where)
     if source is None:
         source = open_galaxies(settings.input, where, cosmology)
@@ -139,7 +145,7 @@ def _batch(
         one = images.one(i)
         for band in range(len(settings.observation)):
             scales = float(scale[i]), float(factor[i])
-            found.append(see(settings, where, one, (start + i, band), scales))
+            found.append(see(settings, where, one, (start + i, band), scales, corrections))
         planes = intrinsic_planes(jnp.asarray(one.flux[0]), settings.measure.estimators[:1])
         sizes.append(np.asarray(planes, np.float64) * float(one.pixel_kpc[0]))
     if images.unit == FLUX_DENSITY:

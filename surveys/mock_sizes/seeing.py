@@ -25,12 +25,12 @@ from surveys.mock_sizes.fits import (
 )
 from surveys.mock_sizes.galaxies import check_bright
 from surveys.mock_sizes.instruments import Observing, observing
-from surveys.mock_sizes.noise_of_segments import segment_snr
-from surveys.mock_sizes.settings import ObservationSettings, SizesSettings
+from surveys.mock_sizes.observation import ObservationSettings
+from surveys.mock_sizes.own_corrections import Correcting
+from surveys.mock_sizes.settings import SizesSettings
 from surveys.observing.instrument import Instrument, Response
 from surveys.observing.noise_level import KINDS, Brightness, sigma_for, snr_of
 from surveys.observing.observe import on_instrument, seen_and_brightness, with_noise
-from surveys.sizes.correction import load_corrections
 from surveys.sizes.estimators import ESTIMATORS
 from surveys.sizes.measure import Detection, Measured, measure
 from surveys.sizes.radii import circular_radius
@@ -56,6 +56,8 @@ class Seen:
     kpc_per_arcsec : float
     flux : float
         Of the whole image, in the unit of the sample.
+    outside, below : float
+        The light beyond the stamps, and that of pixels below 0, over all light above 0.
     intrinsic_kpc : NDArray
         (estimator,) without PSF and noise.
     sigma : NDArray
@@ -82,6 +84,8 @@ class Seen:
     wavelength_um: float
     kpc_per_arcsec: float
     flux: float
+    outside: float
+    below: float
     intrinsic_kpc: Real
     sigma: Real
     snr: Real
@@ -109,6 +113,7 @@ def see(
     images: GalaxyImages,
     place: tuple[int, int],
     scales: tuple[float, float],
+    corrections: Correcting,
 ) -> Seen:
     """Observe and measure one galaxy in one band.
 
@@ -123,6 +128,7 @@ def see(
         Of the galaxy in the sample, and of the band among the observations.
     scales : (float, float)
         Proper kpc of an arcsec, and nJy of a unit of the images.
+    corrections : Correcting
     """
     galaxy, band = place
     kpc_arcsec, factor = scales
@@ -139,6 +145,7 @@ def see(
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.run.seed), galaxy), band)
     of_offset, of_noise = jax.random.split(key)
     ratio = instrument.pixel_arcsec * kpc_arcsec / float(images.pixel_kpc[0])
+    outside, below = _lost_light(sky, instrument.response.n_pixels * ratio)
     # The middle of a galaxy is anywhere in a pixel.
     offset = jax.random.uniform(of_offset, (2,), minval=-0.5, maxval=0.5)
     truth, brightness = seen_and_brightness(
@@ -158,14 +165,9 @@ def see(
         dirty = _dirty(jnp.asarray(sky), jnp.float32(ratio), instrument.response, offset)
         wanted_fit = settings.measure.visibilities
         fits[VISIBILITIES] = fit_noisy_visibilities(dirty, (level, keys), instrument, wanted_fit)
-    snr = segment_snr(measured, np.repeat(sigma, n_draws), instrument)
-    # Dirty images have other noise and another beam than cleaned ones.
-    family = "array" if instrument.samples else "camera"
-    if instrument.samples and instrument.response.cleaning is None:
-        family = "dirty"
-    corrections = load_corrections()
+    snr = how.segment_noise.snr(measured, np.repeat(sigma, n_draws))
     corrected = {
-        name: corrections.corrected((family, name), radius, snr, instrument.fwhm_pixels)
+        name: corrections.corrected((band, name), radius, snr, instrument.fwhm_pixels)
         for name, radius in measured.radius.items()
     } | {name: (fit.radius, fit.relative_error) for name, fit in fits.items()}
     noises = jnp.asarray(sigma, jnp.float32)
@@ -180,6 +182,8 @@ def see(
         wavelength_um=instrument.wavelength_um,
         kpc_per_arcsec=kpc_arcsec,
         flux=flux,
+        outside=outside,
+        below=below,
         intrinsic_kpc=intrinsic * float(images.pixel_kpc[0]),
         sigma=sigma,
         snr=np.stack(kinds, -1),
@@ -189,6 +193,18 @@ def see(
         corrected=corrected,
         stamps=first if galaxy < settings.output.gallery else None,
     )
+
+
+def _lost_light(sky: NDArray[np.float32], side: float) -> tuple[float, float]:
+    """Light outside of a square in the middle, and below 0, over all light above 0."""
+    bright = np.maximum(sky, 0.0, dtype=np.float64)
+    total = bright.sum()
+    if not total > 0:
+        return 0.0, 0.0
+    shown = tuple(
+        slice(max(int((n - side) / 2), 0), max(int(np.ceil((n + side) / 2)), 1)) for n in sky.shape
+    )
+    return float(1 - bright[shown].sum() / total), float(-np.minimum(sky, 0.0).sum() / total)
 
 
 def _sigma(wanted: ObservationSettings, how: Observing, brightness: Brightness) -> Real:

@@ -9,6 +9,7 @@ from astropy import units as u
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from surveys.mock_sizes.correcting import RADIUS_FWHM
 from surveys.mock_sizes.run import Sample
 from surveys.mock_sizes.seeing import Seen
 from surveys.observing.noise_level import KINDS
@@ -117,7 +118,7 @@ def _rows(sample: Sample, seen: Seen) -> list[dict[str, object]]:
                 continue
             radius = every.reshape(n, -1)[j]
             corrected, error = (a.reshape(n, -1)[j] for a in seen.corrected[name])
-            own = flags[j] | _own_flags(seen, radius, corrected)
+            own = flags[j] | _own_flags(seen, radius, corrected, error)
             if name in seen.fits:
                 own = flags[j] | seen.fits[name].flags.reshape(n, -1)[j]
             middle, scatter, used = _middle(radius)
@@ -143,9 +144,11 @@ def _rows(sample: Sample, seen: Seen) -> list[dict[str, object]]:
     return rows
 
 
-def _own_flags(seen: Seen, radius: Real, corrected: Real) -> NDArray[np.int64]:
+def _own_flags(seen: Seen, radius: Real, corrected: Real, error: Real) -> NDArray[np.int64]:
     """What is to be said of one estimator, beside the flags of the source."""
-    unresolved = radius < 0.55 * seen.fwhm_arcsec / seen.pixel_arcsec
+    fwhm = seen.fwhm_arcsec / seen.pixel_arcsec
+    # Noise makes points large: what is corrected to the smallest there is, may be one.
+    unresolved = (radius < 0.55 * fwhm) | (corrected * (1 - error) < RADIUS_FWHM[0] * fwhm)
     flags = np.zeros(radius.shape, np.int64)
     flags[unresolved] |= int(Flag.UNRESOLVED)
     flags[np.isnan(radius)] |= int(Flag.NOT_POSITIVE)

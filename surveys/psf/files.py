@@ -72,15 +72,12 @@ def read_psf(path: str | Path, extension: str | int | None = None) -> PsfFile:
     """
     where = str(path)
     try:
-        with (
-            open(path, "rb") as stream,
-            warnings.catch_warnings(),
-            fits.open(stream, memmap=False) as hdus,
-        ):
+        with open(path, "rb") as stream, warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
-            name, hdu = _chosen(hdus, extension, where)
-            image = np.asarray(hdu.data, dtype=float)
-            headers = (hdu.header, hdus[0].header)
+            with fits.open(stream, memmap=False) as hdus:
+                name, hdu = _chosen(hdus, extension, where)
+                image = np.asarray(hdu.data, dtype=float)
+                headers = (hdu.header, hdus[0].header)
     except (OSError, TypeError, ValueError, fits.VerifyError, AstropyUserWarning) as error:
         if isinstance(error, InputError):
             raise

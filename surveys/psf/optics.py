@@ -51,6 +51,7 @@ def frequencies(n_pixels: int, pixel_arcsec: float) -> tuple[NDArray, NDArray]:
     return fy, np.fft.rfftfreq(n_pixels, pixel_arcsec)
 
 
+@jax.jit
 def scattering(
     frequency: ArrayLike, wavelength_um: float, rms_um: ArrayLike, length_m: float
 ) -> jax.Array:
@@ -76,6 +77,7 @@ def scattering(
     return jnp.exp(variance * jnp.expm1(-((shift_m / length_m) ** 2)))
 
 
+@jax.jit
 def gaussian_transfer(frequency: ArrayLike, sigma_arcsec: float) -> jax.Array:
     """Transfer function of a Gaussian blur."""
     return jnp.exp(-2.0 * (jnp.pi * sigma_arcsec * jnp.asarray(frequency)) ** 2)

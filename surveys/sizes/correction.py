@@ -21,10 +21,12 @@ from astropy.table import Table
 from numpy.typing import ArrayLike, NDArray
 
 Family = Literal["camera", "array"]
-"""A camera with white noise, or an interferometer's cleaned images."""
+"""Of the table that ships: a camera with white noise, or an interferometer's cleaned images. Other
+tables have families of their own."""
 
 NAME = "corrections.ecsv"
 FORMAT = "slowburst-size-corrections/1"
+COLUMNS = ("family", "estimator", "fwhm_pixels", "radius_fwhm", "snr", "ln_correction", "scatter")
 # Sampled by so much coarser or finer pixels than the table has, the nearest it has is taken.
 _FARTHEST_SAMPLING = 1.5
 
@@ -118,8 +120,9 @@ class Corrections:
                         round(float(s.scatter[i, j, k]), 4),
                     )
                 )
-        names = "family estimator fwhm_pixels radius_fwhm snr ln_correction scatter".split()
-        return Table(rows=rows, names=names, meta={"format": FORMAT} | self.about)
+        # The number of rows tells a file that was cut off.
+        meta = {"format": FORMAT, "rows": len(rows)} | self.about
+        return Table(rows=rows or None, names=COLUMNS, meta=meta)
 
 
 @lru_cache(maxsize=1)
@@ -149,7 +152,7 @@ def corrections_of(table: Table) -> Corrections:
             grid[tuple(places)] = rows[name]
             both.append(grid)
         surfaces[family, estimator] = Surface(*axes, *both)
-    about = {k: v for k, v in table.meta.items() if k != "format"}
+    about = {k: v for k, v in table.meta.items() if k not in ("format", "rows")}
     return Corrections(surfaces, about)
 
 

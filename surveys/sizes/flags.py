@@ -21,7 +21,7 @@ class Flag(IntFlag):
     NOT_POSITIVE
         The total of the estimator is not positive, or half of it is nowhere reached: no size.
     UNRESOLVED
-        The size is less than 1.1 times what a point has.
+        The size is less than 1.1 times what a point has, or its correction allows for a point.
     NOT_CONVERGED
         The fit did not end at a best value inside its bounds.
     NOT_CORRECTED

@@ -21,6 +21,8 @@ from cosmo.covariance import (
     with_noise,
 )
 
+_covariance = jax.jit(gaussian_covariance, static_argnames="pairs")
+
 
 @pytest.fixture(autouse=True)
 def _double():
@@ -96,7 +98,7 @@ def test_simulated_skies_scatter_as_the_covariance_says():
 def test_the_covariance_of_all_pairs_is_positive_definite(seed, n_tracers, n_ell):
     with jax.enable_x64(True):
         total, pairs = spectra(seed, n_tracers, n_ell), all_pairs(n_tracers)
-        found = np.asarray(gaussian_covariance(total, pairs, np.ones(n_ell)))
+        found = np.asarray(_covariance(total, pairs, np.ones(n_ell)))
     size = np.sqrt(np.diagonal(found, axis1=1, axis2=2))
     correlation = found / (size[:, :, None] * size[:, None])
     np.testing.assert_array_equal(found, found.swapaxes(1, 2))

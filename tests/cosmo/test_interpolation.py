@@ -7,7 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from cosmo.interpolation import hermite, slopes
+from cosmo import interpolation
+
+hermite, slopes = jax.jit(interpolation.hermite), jax.jit(interpolation.slopes)
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 6, 30])

@@ -373,24 +373,24 @@ def bad_files(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "words"), BAD)
-def test_bad_input_is_one_line(bad_files, tmp_path, capsys, old, new, words):
+def test_bad_input_is_one_line(is_refused, bad_files, tmp_path, old, new, words):
     assert old in SMALL
     (bad_files / "cl.toml").write_text(SMALL.replace(old, new, 1))
-    _is_refused([bad_files / "cl.toml", "--out", tmp_path / "out"], capsys, words, tmp_path)
+    is_refused("cl", [bad_files / "cl.toml", "--out", tmp_path / "out"], words)
 
 
 @pytest.mark.parametrize(
     "noise", ["per_arcmin2 = 1e-300", "white_noise = 1e200", 'noise_file = "huge.txt"',
               "white_noise = 1.0\nbeam_fwhm_arcmin = 5000.0"],
 )  # fmt: skip
-def test_noise_beyond_numbers_is_one_line(written, tmp_path, capsys, noise):
+def test_noise_beyond_numbers_is_one_line(is_refused, written, tmp_path, noise):
     np.savetxt(tmp_path / "huge.txt", [[2, 1e200], [200, 1e200]])
     text = SMALL.split("[[tracer]]")[0] + f"[[tracer]]\n{G}\n{NZ}\n{noise}\n"
     args = written(text + "[output]\nell = [100]\n[covariance]\n")
-    _is_refused(args, capsys, "cl.toml: tracer[0]: noise over its beam is", tmp_path)
+    is_refused("cl", args, "cl.toml: tracer[0]: noise over its beam is")
 
 
-def test_a_package_that_is_not_there_is_named(written, tmp_path, capsys, monkeypatch):
+def test_a_package_that_is_not_there_is_named(is_refused, written, monkeypatch):
     import importlib
 
     real = importlib.import_module
@@ -404,27 +404,16 @@ def test_a_package_that_is_not_there_is_named(written, tmp_path, capsys, monkeyp
     for source, package in (("camb", "camb"), ("emu", "emu-pk")):
         args = written(SMALL + f'[power]\nsource = "{source}"\n')
         words = f"{package} is not installed: pip install 'slowburst[{source}]'"
-        _is_refused(args, capsys, words, tmp_path)
+        is_refused("cl", args, words)
 
 
-def test_a_file_of_settings_that_is_none(tmp_path, capsys):
+def test_a_file_of_settings_that_is_none(is_refused, tmp_path):
     out = ["--out", tmp_path / "out"]
-    _is_refused([tmp_path / "no.toml", *out], capsys, "no.toml: file: cannot be read", tmp_path)
+    is_refused("cl", [tmp_path / "no.toml", *out], "no.toml: file: cannot be read")
     (tmp_path / "no.toml").write_bytes(b"\x80[")
-    _is_refused([tmp_path / "no.toml", *out], capsys, "no.toml: file: is no valid TOML", tmp_path)
+    is_refused("cl", [tmp_path / "no.toml", *out], "no.toml: file: is no valid TOML")
     (tmp_path / "no.toml").write_text("")
-    _is_refused([tmp_path / "no.toml", *out], capsys, "no.toml: tracer: is missing", tmp_path)
-
-
-def _is_refused(args, capsys, words, tmp_path) -> None:
-    capsys.readouterr()
-    assert run(*args) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("slowburst: error: ")
-    assert words in lines[0]
-    assert "; " in lines[0]
-    assert not (tmp_path / "out").exists()
+    is_refused("cl", [tmp_path / "no.toml", *out], "no.toml: tracer: is missing")
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -238,7 +238,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("text", "words"), BAD)
-def test_bad_input_is_one_line(written, tmp_path, capsys, text, words):
+def test_bad_input_is_one_line(is_refused, written, tmp_path, text, words):
     def table(name, **columns):
         Table(columns).write(tmp_path / name)
 
@@ -251,26 +251,17 @@ def test_bad_input_is_one_line(written, tmp_path, capsys, text, words):
     np.savez(tmp_path / "uneven.npz", omega_m=np.full(2, 0.3), h=np.full(3, 0.7))
     whole = (tmp_path / "uneven.npz").read_bytes()
     (tmp_path / "cut.npz").write_bytes(whole[: len(whole) // 2])
-    _is_refused(written(text + "\n"), words, capsys, tmp_path)
+    is_refused("cl", written(text + "\n"), words)
 
 
-def test_what_is_of_one_cosmology_is_not_swept(written, tmp_path, capsys):
+def test_what_is_of_one_cosmology_is_not_swept(is_refused, written):
     for old, new, field in (
         ("h = 0.7", 'h = 0.7\nbackground = "b.npz"', "cosmology.background"),
         ("[sweep]", '[power]\nsource = "table"\nfile = "p.npz"\n[sweep]', "power.file"),
         ('nz_file = "nz.txt"', 'kernel_file = "k.npz"', "tracer[1].kernel_file"),
     ):
         args = written(VALUES, BASE.replace(old, new))
-        _is_refused(args, f"{field}: is of one cosmology", capsys, tmp_path)
-
-
-def _is_refused(args, words, capsys, tmp_path) -> None:
-    capsys.readouterr()
-    assert run(*args) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("slowburst: error: ")
-    assert words in line
-    assert not (tmp_path / "out").exists()
+        is_refused("cl", args, f"{field}: is of one cosmology")
 
 
 def test_nobody_at_an_address(written):

@@ -261,11 +261,11 @@ BAD_FRB = [
 
 
 @pytest.mark.parametrize(("old", "new", "words"), BAD_FRB)
-def test_a_bad_file_of_the_burst_is_one_line(files, tmp_path, capsys, old, new, words):
+def test_a_bad_file_of_the_burst_is_one_line(is_refused, files, tmp_path, old, new, words):
     fits.PrimaryHDU(np.zeros(3)).writeto(tmp_path / "none.fits")
     place = str(tmp_path / "none.fits")
     args = files(FRB.replace(old, new.replace("MAP", place)))
-    _is_refused(args, capsys, words.replace("MAP", place), tmp_path)
+    is_refused("dm-host", args, words.replace("MAP", place))
 
 
 LINEAR = HALOS.replace("13.0,0.2,0.3", "1e13,0.2,0.3").replace("13.5,0.2,0.2", "3e13,0.2,0.2")
@@ -282,11 +282,11 @@ BAD_CATALOG = [
 
 
 @pytest.mark.parametrize(("text", "words"), BAD_CATALOG)
-def test_a_bad_catalog_is_one_line(files, tmp_path, capsys, text, words):
-    _is_refused(files(halos=text), capsys, words, tmp_path)
+def test_a_bad_catalog_is_one_line(is_refused, files, text, words):
+    is_refused("dm-host", files(halos=text), words)
 
 
-def test_files_that_are_not_there_or_cut_off(files, tmp_path, capsys):
+def test_files_that_are_not_there_or_cut_off(is_refused, files, tmp_path):
     whole = tmp_path / "whole.fits"
     table = Table.read(HALOS.splitlines()[1:], format="ascii.csv")
     table.meta["MASS_DEFINITION"] = "200c"
@@ -294,10 +294,10 @@ def test_files_that_are_not_there_or_cut_off(files, tmp_path, capsys):
     cut = tmp_path / "cut.fits"
     cut.write_bytes(whole.read_bytes()[:20_000])
     args = files()[:4]
-    _is_refused([*args, "--catalog", cut], capsys, "cut.fits: ", tmp_path)
-    _is_refused([*args, "--catalog", tmp_path / "no.fits"], capsys, "no.fits: ", tmp_path)
+    is_refused("dm-host", [*args, "--catalog", cut], "cut.fits: ")
+    is_refused("dm-host", [*args, "--catalog", tmp_path / "no.fits"], "no.fits: ")
     args[1] = str(tmp_path / "no.toml")
-    _is_refused(args, capsys, "no.toml: file: cannot be read", tmp_path)
+    is_refused("dm-host", args, "no.toml: file: cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -312,19 +312,8 @@ def test_files_that_are_not_there_or_cut_off(files, tmp_path, capsys):
         (["--seed", "-1"], "command line: --seed: is -1"),
     ],
 )  # fmt: skip
-def test_bad_options_are_one_line(files, tmp_path, capsys, more, words):
-    _is_refused([*files(), *more], capsys, words, tmp_path)
-
-
-def _is_refused(args, capsys, words, tmp_path) -> None:
-    capsys.readouterr()
-    assert run(*args) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("slowburst: error: ")
-    assert words in lines[0]
-    assert "; " in lines[0]
-    assert not (tmp_path / "out").exists()
+def test_bad_options_are_one_line(is_refused, files, more, words):
+    is_refused("dm-host", [*files(), *more], words)
 
 
 @pytest.mark.usefixtures("no_figures")

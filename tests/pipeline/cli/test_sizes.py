@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,8 @@ from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from surveys.images.galaxies import GalaxyImages
 from surveys.images.hdf5_stacks import write_stack
+from surveys.sizes.correction import load_corrections
+from surveys.sizes.correction_files import read_corrections
 from surveys.sizes.flags import Flag
 
 CAMERA = """
@@ -228,7 +231,20 @@ def test_a_galaxy_without_light_in_a_band_is_told(again, tmp_path, capsys):
     summary = json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
     assert summary["ratios"]["UV"]["ratio"] is None
     assert any("2 galaxies without light" in note for note in summary["notes"])
+    assert not capsys.readouterr().err
     assert (np.asarray(Table.read(tmp_path / "sizes.ecsv")["flags"]) & Flag.NOT_DETECTED).all()
+
+
+def test_images_that_stamps_or_sizes_are_not_for_are_told(again, tmp_path, capsys):
+    """A galaxy wider than its stamps, and one with a background that was taken out."""
+    images = _images()
+    images.flux[1] -= 0.05
+    write_stack(again.parent / "odd.h5", [replace(images, pixel_kpc=np.array([0.9, 0.15]))])
+    again.with_name("odd.toml").write_text(again.read_text().replace("stack.h5", "odd.h5"))
+    assert run(again.with_name("odd.toml"), "--out", tmp_path, "--json") == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert any(note.startswith("1 galaxy with over a tenth of the light off") for note in notes)
+    assert any(note.startswith("1 galaxy with pixels below 0") for note in notes)
 
 
 def test_an_interrupt_leaves_no_half_file(again, tmp_path, monkeypatch, capsys):
@@ -255,9 +271,9 @@ BAD = [
     ("[output]", "[outptu]", "sizes.toml: outptu: unknown key; did you mean 'output'?"),
     ("n_noise", "n_noises", "observation[0].n_noises: unknown key; did you mean 'n_noise'?"),
     (CAMERA, "", "sizes.toml: observation: is missing; add the key"),
-    ("rest_um = 0.15", 'filter = "F201W"', "observation[0]: 'F201W' is no wide or medium filter"),
+    ("rest_um = 0.15", 'filter = "F201W"', "observation[0].filter: 'F201W' is no wide or medium"),
     ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-11"',
-     "observation[0]: 'C-11' is no configuration of ALMA (z = 6); known are C-1"),
+     "observation[0].configuration: 'C-11' is no configuration of ALMA (z = 6); known are C-1"),
     (SNR, "pixel_arcsec = 9.0", "observation[0].pixel_arcsec: is"),
     ('"NIRCam"', '"NIRcam"', "'NIRcam' is not one of 'NIRCam', 'ALMA', 'Gaussian'; did you"),
     ("rest_um = 0.15", "", "observation[0].filter: is missing; give filter or rest_um"),
@@ -266,11 +282,21 @@ BAD = [
     (SNR, "snr = [1e-30]", "observation[0].snr: has 1e-30; give numbers from 1e-12 to 1e+12"),
     (SNR, "snr = []", "observation[0].snr: is empty; give numbers"),
     (SNR, "snr = [20.0, 5.0]", "observation[0].snr: is [20.0, 5.0]; give rising numbers"),
-    ('"peak"', '"peek"', "observation[0].snr_kind: 'peek' is not one of"),
+    ('"peak"', '"peek"', "observation[0].snr_kind: 'peek' is not one of 'aperture', 'peak', "
+     "'pixel', 'depth', 'rms', 'exposure'; did you mean 'peak'?"),
     ('name = "UV"', 'name = "a/b"', "observation[0].name: is 'a/b'; give"),
     ('name = "UV"', 'name = "."', "observation[0].name: is '.'; give"),
     ("n_pixels = 48", "n_pixels = 3", "observation[0].n_pixels: is 3; give 16 to 1024"),
     (ESTIMATORS, '["pixle"]', "measure.estimators: 'pixle' is not known; did you mean 'pixel'?"),
+    ('kind = "images"\n', "", "input.files: is given for made-up galaxies; leave it out, or give"),
+    (SNR + '\nsnr_kind = "peak"', 'snr = [3.0]\nsnr_kind = "exposure"',
+     "observation[0].snr: 3 s in 1 ramps gives no two reads to each (z = 6); give 21.5 s or more"),
+    ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { gain = 2.0 }',
+     "observation[0].clean.gain: is 2.0; give 0.001 to 1"),
+    ('"NIRCam"\nrest_um = 0.15', '"ALMA"\nconfiguration = "C-5"\nclean = { scales_beams = [1.0] }',
+     "observation[0].clean.scales_beams: is (1.0,); give 0 and then"),
+    (ESTIMATORS, ESTIMATORS + "\nvisibilities = { index = 0.1 }",
+     "measure.visibilities.index: is 0.1; give"),
     (ESTIMATORS, "[]", "measure.estimators: is empty; give some of pixel"),
     ("stack.h5", "no.h5", "no.h5: file: cannot be read (No such file"),
     ("stack.h5", "empty.h5", "empty.h5: file: is empty; give a stack in HDF5"),
@@ -307,41 +333,30 @@ def bad_files(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize(("old", "new", "words"), BAD)
-def test_bad_input_is_one_line(bad_files, tmp_path, capsys, old, new, words):
+def test_bad_input_is_one_line(is_refused, bad_files, tmp_path, old, new, words):
     text = FILES + CAMERA + REST
     assert old in text
     text = text.replace(old, new, 1)
     if "'depth'" in words:
         text = text.replace('"peak"', '"depth"').replace(SNR, "snr = [29.0]")
     (bad_files / "sizes.toml").write_text(text)
-    _is_refused([bad_files / "sizes.toml", "--out", tmp_path / "out"], capsys, words, tmp_path)
+    is_refused("sizes", [bad_files / "sizes.toml", "--out", tmp_path / "out"], words)
 
 
-def test_a_band_between_planes_of_made_up_galaxies(tmp_path, capsys):
+def test_a_band_between_planes_of_made_up_galaxies(is_refused, tmp_path):
     text = MADE_UP + CAMERA.replace("rest_um = 0.15", "rest_um = 0.6") + REST
     (tmp_path / "sizes.toml").write_text(text)
     words = "sizes.toml: band UV: is 0.5938 um at rest (z = 5), between planes at 0.4 and 158 um"
-    _is_refused([tmp_path / "sizes.toml", "--out", tmp_path / "out"], capsys, words, tmp_path)
+    is_refused("sizes", [tmp_path / "sizes.toml", "--out", tmp_path / "out"], words)
 
 
-def test_a_file_of_settings_that_is_none(tmp_path, capsys):
+def test_a_file_of_settings_that_is_none(is_refused, tmp_path):
     path, out = tmp_path / "no.toml", ["--out", tmp_path / "out"]
-    _is_refused([path, *out], capsys, "no.toml: file: cannot be read", tmp_path)
+    is_refused("sizes", [path, *out], "no.toml: file: cannot be read")
     path.write_bytes(b"\x80[")
-    _is_refused([path, *out], capsys, "no.toml: file: is no valid TOML", tmp_path)
+    is_refused("sizes", [path, *out], "no.toml: file: is no valid TOML")
     path.write_text("")
-    _is_refused([path, *out], capsys, "no.toml: observation: is missing", tmp_path)
-
-
-def _is_refused(args, capsys, words, tmp_path) -> None:
-    capsys.readouterr()
-    assert run(*args) == 2
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("slowburst: error: ")
-    assert words in lines[0]
-    assert "; " in lines[0]
-    assert not (tmp_path / "out").exists()
+    is_refused("sizes", [path, *out], "no.toml: observation: is missing")
 
 
 def test_wrong_options_are_told_before_any_work(again, tmp_path, capsys, monkeypatch):
@@ -357,6 +372,90 @@ def test_wrong_options_are_told_before_any_work(again, tmp_path, capsys, monkeyp
     assert run(again, "--out", tmp_path / "out", "--seed", -1) == 2
     assert "--seed" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+TELESCOPE = """
+[[observation]]
+name = "T"
+instrument = "Gaussian"
+fwhm_arcsec = 0.1
+wavelength_um = 1.4
+pixel_arcsec = 0.05
+snr = [20.0]
+n_noise = 3
+n_pixels = 24
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory) -> Path:
+    """A configuration with a telescope of its own, and its table of corrections."""
+    folder = tmp_path_factory.mktemp("own")
+    _write_stack(folder / "stack.h5")
+    more = '\n[measure]\nestimators = ["kron"]\ncorrections = "own.ecsv"\n'
+    more += "[output]\ngallery = 0\ndraws = true\n"
+    (folder / "sizes.toml").write_text(FILES + TELESCOPE + more)
+    made = folder / "own.ecsv"
+    assert run(folder / "sizes.toml", "--make-corrections", made, "--galaxies", 2000) == 0
+    return folder / "sizes.toml"
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_sizes_are_corrected_by_a_table_of_ones_own(own, tmp_path):
+    assert Table.read(own.with_name("own.ecsv")).meta["made_for"]["T"]["n_pixels"] == 24
+    assert run(own, "--out", tmp_path) == 0
+    table = read_corrections(own.with_name("own.ecsv"))
+    with h5py.File(tmp_path / "draws.h5") as file:
+        measured, snr, better = (
+            np.asarray(file[f"T/{name}"])
+            for name in ("r_pixel/kron", "segment_snr", "r_corrected_pixel/kron")
+        )
+    expected, _ = table.corrected(("T", "kron"), measured, snr, 2.0)
+    # The FWHM is measured in the PSF: 0.2 % from the one that was asked for.
+    np.testing.assert_allclose(better, expected, rtol=5e-3)
+    ships, _ = load_corrections().corrected(("camera", "kron"), measured, snr, 2.0)
+    assert np.isfinite(better).all()
+    assert (np.abs(better / ships - 1) > 0.01).any()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("own.ecsv", "no.ecsv", "no.ecsv: file: cannot be read (No such file"),
+        ("own.ecsv", "stack.h5", "stack.h5: file: is no text; give a table of"),
+        ("own.ecsv", "cut.ecsv", "cut.ecsv: file: is no whole table in ECSV; give"),
+        (
+            "n_pixels = 24",
+            "n_pixels = 25",
+            "own.ecsv: made_for: has nothing for observation[0] (T)",
+        ),
+    ],
+)
+def test_another_table_is_one_line(is_refused, own, tmp_path, old, new, words):
+    whole = own.with_name("own.ecsv").read_bytes()
+    own.with_name("cut.ecsv").write_bytes(whole[: len(whole) // 2 - 3])
+    own.with_name("wrong.toml").write_text(own.read_text().replace(old, new, 1))
+    is_refused("sizes", [own.with_name("wrong.toml"), "--out", tmp_path / "out"], words)
+
+
+def test_options_of_a_table_that_do_not_go_together(is_refused, again, tmp_path, monkeypatch):
+    def no_work(*_):
+        pytest.fail("galaxies were simulated")
+
+    monkeypatch.setattr("pipeline.cli.sizes_corrections.make_corrections", no_work)
+    out, table = ["--out", tmp_path / "out"], ["--make-corrections", tmp_path / "own.ecsv"]
+    (tmp_path / "file").write_text("mine")
+    for args, words in (
+        ([], "--out: is missing; give a folder for results, or --make-corrections"),
+        ([*out, *table], "--out: is given beside --make-corrections; give"),
+        ([*out, "--galaxies", 5000], "--galaxies: needs --make-corrections; leave it out"),
+        ([*table, "--galaxies", 10], "--galaxies: is 10; give 2000 or more"),
+        (["--make-corrections", tmp_path], "--make-corrections: is a folder; give a file"),
+        (["--make-corrections", tmp_path / "file" / "a"], "--make-corrections: cannot be written"),
+        (["--make-corrections", again], "--make-corrections: is the file of the settings; give"),
+    ):
+        is_refused("sizes", [again, *args], words)
+    assert not (tmp_path / "own.ecsv").exists()
 
 
 @pytest.mark.usefixtures("no_figures")

@@ -89,7 +89,8 @@ def test_what_is_written_is_read(tmp_path, only_arrays):
     after = read_results(tmp_path / "out")
     assert after.candidates.colnames == before.candidates.colnames
     assert list(after.candidates["verdict"]) == list(before.candidates["verdict"])
-    for name in set(before.candidates.colnames) - {"verdict"}:
+    assert list(after.candidates["known"]) == ["", "", ""]
+    for name in set(before.candidates.colnames) - {"verdict", "known"}:
         np.testing.assert_allclose(
             after.candidates[name], before.candidates[name], rtol=1e-5, atol=0
         )

@@ -105,6 +105,7 @@ def wrong(key, value=None):
         (wrong("redshift", [5.0, 5, 5, 5, np.nan]), "redshift: has values that are not above 0"),
         (wrong("pixel_kpc", ["a"] * 5), "pixel_kpc: is not an array of numbers"),
         (wrong("name", [1, 2, 3, 4, 5]), "name: is not text"),
+        (wrong("name", ["a", "b", "c", "b", "d"]), "name: has 'b' 2 times; give each galaxy its"),
         (lambda f: f.attrs.pop("unit"), 'unit: is missing; set the attribute unit to "nJy"'),
         (wrong("flux", np.full((5, 2, 8, 8), b"a")), "flux: is not an array of numbers"),
         (lambda f: f.attrs.update(unit=[1, 2]), "unit: is array"),

@@ -201,6 +201,7 @@ def test_finer_points_change_little():
     [
         ({"redshifts": ()}, "redshifts: is empty"),
         ({"redshifts": (5.0, 99.0)}, "redshifts: has 99"),
+        ({"redshifts": (5.0, 6.0, 5.0)}, "redshifts: has one twice"),
         ({"rest_um": (0.15, 5.0)}, "neither stars nor dust are modelled"),
         ({"rest_um": (0.4, 0.15)}, "rest_um: does not rise"),
         ({"rest_um": (0.01, 0.15)}, "rest_um: has 0.01 um"),

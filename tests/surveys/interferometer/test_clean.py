@@ -174,7 +174,7 @@ def test_an_image_with_nan_is_not_cleaned(array):
     ],
 )
 def test_impossible_settings_are_errors(wrong):
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*; give"):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: is .*; give"):
         CleanSettings(**wrong)
 
 

@@ -198,7 +198,7 @@ def test_position_angles():
 
 @pytest.mark.parametrize("wrong", [{"index": 0.1}, {"most_steps": 0}, {"search_arcsec": 0.0}])
 def test_impossible_settings_are_errors(wrong):
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} is .*; give"):
+    with pytest.raises(ValueError, match=f"{next(iter(wrong))}: is .*; give"):
         FitSettings(**wrong)
 
 

@@ -12,6 +12,7 @@ from surveys.errors import InputError
 from surveys.images.galaxies import GalaxyImages
 from surveys.images.hdf5_stacks import write_stack
 from surveys.images.synthetic_settings import SyntheticSettings
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.run import run
 from surveys.mock_sizes.science import (
     groups_of_redshift,
@@ -23,7 +24,6 @@ from surveys.mock_sizes.science import (
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
     SizesSettings,
 )
@@ -95,7 +95,8 @@ def test_any_batch_and_any_scheduler_gives_the_same():
     one = sizes_table(run(settings(batch=3), HERE))
     for how in ({"batch": 20}, {"scheduler": "threads", "batch": 5}):
         other = sizes_table(run(settings(**how), HERE))
-        np.testing.assert_array_equal(one["r_kpc"], other["r_kpc"])
+        # But for rounding: how transforms are divided among threads depends on how many are free.
+        np.testing.assert_allclose(one["r_kpc"], other["r_kpc"], rtol=1e-6)
     assert (sizes_table(run(settings(seed=1), HERE))["r_kpc"] != one["r_kpc"]).any()
 
 

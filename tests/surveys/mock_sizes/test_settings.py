@@ -8,10 +8,10 @@ import pytest
 
 from surveys.errors import InputError, SettingProblem
 from surveys.mock_sizes.instruments import observing, wide_filter_at
+from surveys.mock_sizes.observation import ObservationSettings
 from surveys.mock_sizes.settings import (
     InputSettings,
     MeasureSettings,
-    ObservationSettings,
     RunSettings,
     SizesSettings,
 )
@@ -65,22 +65,26 @@ def test_a_misspelt_estimator_has_a_remedy():
 
 
 @pytest.mark.parametrize(
-    ("settings", "z", "words"),
+    ("settings", "words"),
     [
-        (nircam(filter="F201W"), 5.0, "did you mean F200W"),
-        (alma(configuration="C-11"), 5.0, "C-10"),
-        (alma(rest_um=20.0), 5.0, "no receiver band"),
-        (alma(resolution_arcsec=5.0, configuration=None), 5.0, "no configuration"),
-        (alma(dec_deg=80.0), 5.0, "z = 5"),
-        (nircam(filter=None, rest_um=2.0), 5.0, "no wide filter"),
-        (nircam(psf=Path("none.fits")), 5.0, "none.fits"),
-        (alma(pixel_arcsec=1.0), 5.0, "too large"),
-        (nircam(snr_kind="exposure", snr=(1.0,)), 5.0, "no two reads"),
+        (nircam(filter="F201W"), r"observation\[0\].filter: .*did you mean F200W"),
+        (alma(configuration="C-11"), r"observation\[0\].configuration: .*C-10"),
+        (alma(rest_um=20.0), r"observation\[0\].rest_um: .*no receiver band"),
+        (
+            alma(resolution_arcsec=5.0, configuration=None),
+            r"observation\[0\].resolution_arcsec: no configuration",
+        ),
+        (alma(dec_deg=80.0), r"observation\[0\].dec_deg: .*z = 5"),
+        (nircam(filter=None, rest_um=2.0), r"observation\[0\].rest_um: .*no wide filter"),
+        (nircam(psf=Path("none.fits")), "none.fits"),
+        (alma(pixel_arcsec=1.0), r"observation\[0\].pixel_arcsec: .*too large"),
+        (nircam(pixel_arcsec=9.0), r"observation\[0\].pixel_arcsec: is 9;"),
+        (nircam(snr_kind="exposure", snr=(1.0,)), r"observation\[0\].snr: .*no two reads"),
     ],
 )
-def test_instruments_that_do_not_exist(settings, z, words):
+def test_instruments_that_do_not_exist(settings, words):
     with pytest.raises(InputError, match=words) as caught:
-        observing(settings, z, HERE, "observation[0]")
+        observing(settings, 5.0, HERE, "observation[0]")
     assert "\n" not in str(caught.value)
 
 

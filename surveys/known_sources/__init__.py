@@ -1,0 +1,1 @@
+"""Known transients and pulsars: the catalog that ships, those of users, and checks of both."""

@@ -1,0 +1,1 @@
+"""Plans of surveys: regions, tiles, windows and schedules."""
