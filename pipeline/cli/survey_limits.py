@@ -19,14 +19,14 @@ def limits(
         Path | None, typer.Option("--completeness", help="Folder of `slowburst inject`.")
     ] = None,
     detections: Annotated[
-        int | None, typer.Option("--detections", help="How many were found. [of the file, or 0]")
+        int | None, typer.Option("--detections", help="How many were found. (of the file, or 0)")
     ] = None,
     events: Annotated[
         Path | None,
         typer.Option("--events", help="Or a table of them with ra and dec: candidates.ecsv."),
     ] = None,
     confidence: Annotated[
-        float | None, typer.Option("--confidence", help="Of limits. [of the file, or 0.95]")
+        float | None, typer.Option("--confidence", help="Of limits. (of the file, or 0.95)")
     ] = None,
     json_summary: Annotated[
         bool, typer.Option("--json", help="Print the summary as JSON.")
@@ -51,7 +51,9 @@ def limits(
     from surveys.rates.run import run
     from surveys.rates.settings import LimitsSettings
 
-    settings = LimitsSettings() if config is None else load_config(config, LimitsSettings)
+    settings = LimitsSettings()
+    if config is not None:
+        settings = load_config(config, LimitsSettings).found_from(config.parent)
     given = {"detections": detections, "events": events, "confidence": confidence}
     given = {name: value for name, value in given.items() if value is not None}
     try:

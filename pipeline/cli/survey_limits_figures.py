@@ -46,12 +46,12 @@ def rates_figure(limits: Limits, published: Table) -> Figure:
     figure = new_figure(11.0, 4.7)
     axes = figure.subplots(1, 2, sharey=True)
     bursts = limits.settings.bursts
-    flux = np.array(bursts.flux_jy)
+    flux, mark = np.array(bursts.flux_jy), "-" if len(bursts.flux_jy) > 1 else "D"
     for i, width in enumerate(bursts.width_s):
         colour = colormaps[COLOUR_MAP](0.92 * i / max(len(bursts.width_s) - 1, 1))
         for axis, scale in zip(axes, (1.0, 1e3 * width), strict=True):
             label = format_duration(width) if axis is axes[0] else None
-            axis.plot(flux * scale, limits.rate[i], color=colour, lw=1.6, label=label)
+            axis.plot(flux * scale, limits.rate[i], mark, color=colour, lw=1.6, label=label)
             if limits.power_law_rate is not None:
                 axis.plot(flux * scale, limits.power_law_rate[i], color=colour, lw=1, ls=":")
     for axis, name in zip(axes, ("flux_jy", "fluence_jy_ms"), strict=True):
@@ -59,7 +59,7 @@ def rates_figure(limits: Limits, published: Table) -> Figure:
             if not np.ma.is_masked(row[name]):
                 _draw_published(axis, row, name, above=i % 2 == 0)
         axis.set(xscale="log", yscale="log")
-        axis.margins(0.12)
+        axis.margins(0.2, 0.12)
         tidy(axis, grid=True)
     axes[0].set(xlabel="flux density (Jy)", ylabel="bursts per hour and square degree")
     axes[1].set(xlabel="fluence (Jy ms)")
@@ -146,6 +146,13 @@ def _frame_around(lon: NDArray, lat: NDArray, margin: float) -> tuple[NDArray, N
     return first - margin + np.arange(0, length, step), np.arange(south, north, step)
 
 
+def _log_edges(middles: NDArray) -> NDArray:
+    """Edges of cells of a logarithmic axis; a single one is of a factor of 4."""
+    if len(middles) == 1:
+        return middles[0] * np.array([0.5, 2.0])
+    return np.exp(edges(np.log(middles)))
+
+
 def periodic_figure(periodic: PeriodicLimits, confidence: float) -> Figure:
     """Limits on the number of sources against period and width, for each flux."""
     shown = np.unique(np.linspace(0, len(periodic.flux_jy) - 1, _MOST_PANELS).round().astype(int))
@@ -163,7 +170,7 @@ def periodic_figure(periodic: PeriodicLimits, confidence: float) -> Figure:
             nothing(axis, "not seen")
             continue
         picture = axis.pcolormesh(
-            np.exp(edges(np.log(periodic.period_s))), np.exp(edges(np.log(periodic.width_s))),
+            _log_edges(periodic.period_s), _log_edges(periodic.width_s),
             np.ma.masked_invalid(values.T), cmap=COLOUR_MAP + "_r", norm=norm, rasterized=True,
         )  # fmt: skip
         if min(values.shape) > 1 and np.nanmin(share) < 0.5 < np.nanmax(share):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -189,6 +189,15 @@ class LimitsSettings:
     bursts: BurstSettings = field(default_factory=BurstSettings)
     cells: CellSettings = field(default_factory=CellSettings)
     periodic: PeriodicSettings = field(default_factory=PeriodicSettings)
+
+    def found_from(self, folder: Path) -> LimitsSettings:
+        """The same with files found from a folder."""
+        events, inject = self.counts.events, self.completeness.folder
+        return replace(
+            self,
+            counts=replace(self.counts, events=events and folder / events),
+            completeness=replace(self.completeness, folder=inject and folder / inject),
+        )
 
 
 def check_nside(nside: int, name: str = "nside") -> None:

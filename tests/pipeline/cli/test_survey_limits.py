@@ -173,6 +173,11 @@ def test_events_are_counted_in_their_cells(folder, tmp_path, capsys, no_figures)
     ok = ~np.ma.getmaskarray(limit)
     np.testing.assert_allclose((limit * exposure)[ok], upper_limit(k[ok]), rtol=1e-6)
     assert not (tmp_path / "out" / "periodic.ecsv").exists()
+    # Of settings, files are found from their folder.
+    config.write_text('[counts]\nevents = "found.ecsv"\n[periodic]\nwanted = false\n')
+    assert run(*args, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["detections"] == 3
+    config.write_text("[periodic]\nwanted = false\n")
     # A search that found nothing has a table without rows.
     events[:0].write(tmp_path / "none.ecsv")
     assert run(*args, "--events", tmp_path / "none.ecsv", "--json") == 0
