@@ -1,8 +1,9 @@
 """How long a map of what was searched takes: ``python benchmarks/survey_coverage.py [N] [NSIDE]``.
 
-Ten thousand files of five minutes of a drift scan with a beam of 3.2 degrees, and as many pointings that
-follow the sky. Prints seconds, the processor's too, the peak of memory, and how far time times area
-is from that of the beams; then how much the exposure hangs on NSIDE. The goal is 60 s on two idle cores.
+Ten thousand files of five minutes of a drift scan with a beam of 3.2 degrees, and as many
+pointings that follow the sky. Prints seconds, the processor's too, the peak of memory, and how far
+time times area is from that of the beams; then how much the exposure hangs on NSIDE. The goal is 60
+s on two idle cores.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ def drift_scan(n: int, drift: bool) -> Pointings:
 
 
 def main() -> None:
+    """Measure and print."""
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
     nside = int(sys.argv[2]) if len(sys.argv) > 2 else 1024
     settings = CoverageSettings(nside=nside, run=Workers(workers=2))
@@ -61,8 +63,8 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         kind = "drifting" if drift else "following the sky"
         print(
-            f"{n} pointings {kind}, NSIDE {nside}: {wall:.1f} s (goal {GOAL_S:g} s), {cpu:.1f} s of "
-            f"the processor, {peak:.2f} GiB at most, {len(found.pixel)} pixels x "
+            f"{n} pointings {kind}, NSIDE {nside}: {wall:.1f} s (goal {GOAL_S:g} s), "
+            f"{cpu:.1f} s of the processor, {peak:.2f} GiB at most, {len(found.pixel)} pixels x "
             f"{len(found.columns)} columns, time x area off by {total - 1:+.1e}"
         )
     few = drift_scan(40, True)

@@ -20,6 +20,8 @@ from pipeline.periodicity.settings import PeriodSettings
 from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
+from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
+from surveys.coverage.settings import CoverageSettings
 from surveys.coverage.pointings import Pointings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
@@ -258,6 +260,22 @@ def test_settings_of_an_ensemble(repository):
             value = list(value) if isinstance(value, tuple) else value
             assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
     assert all(name.startswith("key of") for name in documented)
+
+
+def test_settings_and_columns_of_coverage(repository):
+    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
+    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(POINTING_COLUMNS)
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    known = asdict(CoverageSettings())
+    for table in ("beam", "site", "run"):
+        known |= known.pop(table)
+    assert set(documented) == set(known)
+    for key, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
 
 
 def test_settings_and_columns_of_periods(repository):

@@ -21,9 +21,11 @@ def coverage(
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file with these and more settings.")
     ] = None,
-    nside: Annotated[int | None, typer.Option("--nside", help="Of HEALPix. [256]")] = None,
+    nside: Annotated[
+        int | None, typer.Option("--nside", help="Of HEALPix. [as there is, or 256]")
+    ] = None,
     frame: Annotated[
-        str | None, typer.Option("--frame", help="icrs or galactic, of the map. [icrs]")
+        str | None, typer.Option("--frame", help="icrs or galactic. [as there is, or icrs]")
     ] = None,
     flux: Annotated[
         list[float] | None,

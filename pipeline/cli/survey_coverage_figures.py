@@ -78,15 +78,17 @@ def _looked_up(coverage: Coverage, values: NDArray, lon: NDArray, lat: NDArray) 
 
 def _draw_sky(axes: Axes, coverage: Coverage, values: NDArray, norm: Normalize) -> None:
     """The whole sky; east is on the left."""
-    lon = np.linspace(-180, 180, 1441)
-    lat = np.linspace(-90, 90, 721)
+    lon = np.linspace(-180, 180, 721)
+    lat = np.linspace(-90, 90, 361)
     x, y = (lon[1:] + lon[:-1]) / 2, (lat[1:] + lat[:-1]) / 2
     # A pixel of the picture is as good as the largest value below it.
-    fine = coverage.degraded(min(coverage.nside, 128))
+    fine = coverage.degraded(min(coverage.nside, 64))
     parents, first = np.unique(coverage.pixel // (coverage.nside // fine.nside) ** 2,
                                return_index=True)  # fmt: skip
     most = np.fmax.reduceat(values, first)
-    grid = _looked_up(fine, most, *np.meshgrid(x, y)) if len(parents) else np.zeros((720, 1440))
+    grid = (
+        _looked_up(fine, most, *np.meshgrid(x, y)) if len(parents) else np.full((360, 720), np.nan)
+    )
     axes.pcolormesh(-np.radians(lon), np.radians(lat), grid, norm=norm, cmap=COLOUR_MAP,
                     rasterized=True)  # fmt: skip
     axes.grid(True, color=LINE, linewidth=0.6)
@@ -136,10 +138,11 @@ def _draw_part(axes: Axes, coverage: Coverage, values: NDArray, norm: Normalize)
     left, right = start - side, start + span + side
     if right - left > _ALL_SKY:
         left, right = 0.0, 360.0
-    edges_x, edges_y = np.linspace(left, right, 1001), np.linspace(low, high, 601)
-    x, y = ((e[1:] + e[:-1]) / 2 for e in (edges_x, edges_y))
+    x = left + (right - left) * (np.arange(900) + 0.5) / 900
+    y = low + (high - low) * (np.arange(500) + 0.5) / 500
     grid = _looked_up(coverage, values, *np.meshgrid(x, y))
-    axes.pcolormesh(edges_x, edges_y, grid, norm=norm, cmap=COLOUR_MAP, rasterized=True)
+    axes.imshow(grid, norm=norm, cmap=COLOUR_MAP, extent=(left, right, low, high), origin="lower",
+                aspect="auto", interpolation="nearest")  # fmt: skip
     longitude, latitude, _ = _NAMES[coverage.frame]
     step = 30 if right - left > 60 else 10 if right - left > 15 else 5
     for line in _other_frame(coverage.frame, step):

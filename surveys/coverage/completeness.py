@@ -147,7 +147,8 @@ def read_completeness(path: str | Path) -> MeasuredCompleteness:
     known = np.isfinite(at50) & np.isfinite(at90) & (at50 > 0) & (at90 > at50)
     if not known.all():
         whole = [summary.get(name) for name in ("snr_50", "snr_90")]
-        if not all(isinstance(v, float) and v > 0 for v in whole):
+        whole = [float(v) for v in whole if isinstance(v, float) and v > 0]
+        if len(whole) < 2:
             problem = f"no threshold is known from {low[~known][0]:.3g} s"
             raise InputError(where, "snr_50", problem, "inject more pulses")
         at50, at90 = (np.where(known, a, b) for a, b in zip((at50, at90), whole, strict=True))

@@ -55,7 +55,7 @@ class Columns:
 
     @classmethod
     def none(cls) -> Columns:
-        return cls(np.zeros(0, np.int64), *(np.zeros(0) for _ in range(4)))
+        return cls.of_keys(np.zeros((0, 4)), np.zeros(0))
 
     @classmethod
     def of_keys(cls, keys: NDArray[np.float64], sigma_1s: NDArray[np.float64]) -> Columns:

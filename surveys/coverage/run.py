@@ -33,6 +33,8 @@ _PART = 500
 """Pointings of one task."""
 _WHO = "settings", "run.scheduler"
 TABLE_NAME = "pointings.ecsv"
+NSIDE = 256
+"""Of a new map, unless the settings say another."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def _added(
     which = parted(pointings, max(2, -(-len(pointings) // _PART)))
     tasks = [
         dask.delayed(expose)(  # type: ignore[attr-defined]
-            pointings.chosen(rows), settings.nside, settings.frame, settings.least_gain
+            pointings.chosen(rows), whole.nside, whole.frame, whole.least_gain
         )
         for rows in which
     ]
@@ -182,9 +184,10 @@ def _found(inputs: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 def _begun(before: Coverage | None, parts: list[Coverage], settings: CoverageSettings) -> Coverage:
     """The map that is added to: what there was, and other maps."""
+    like = next((m for m in (before, *parts) if m is not None), None)
     nothing = Coverage(
-        settings.nside,
-        settings.frame,
+        settings.nside or (NSIDE if like is None else like.nside),
+        settings.frame or ("icrs" if like is None else like.frame),
         np.zeros(0, np.int64),
         np.zeros((0, 0), np.float32),
         Columns.none(),

@@ -70,10 +70,10 @@ class CoverageSettings:
 
     Attributes
     ----------
-    nside : int
-        Of HEALPix; a power of two.
-    frame : str
-        Of the map.
+    nside : int, optional
+        Of HEALPix; a power of two. That of the map that is there, or 256, without.
+    frame : str, optional
+        Of the map. That of the map that is there, or "icrs", without.
     least_gain : float
         Of the beam, where a place still counts as searched.
     noise_change : float
@@ -95,8 +95,8 @@ class CoverageSettings:
     run : Workers
     """
 
-    nside: int = 256
-    frame: Frame = "icrs"
+    nside: int | None = None
+    frame: Frame | None = None
     least_gain: float = 0.1
     noise_change: float = 0.05
     jy_per_unit: float | None = None
@@ -120,7 +120,7 @@ class CoverageSettings:
             "share": (0.01, 0.99),
         }
         check_ranges(self, ranges)
-        if self.nside & (self.nside - 1):
+        if self.nside is not None and self.nside & (self.nside - 1):
             raise SettingProblem("nside", f"is {self.nside}", "give a power of two, 1 to 8192")
         for name in ("flux_jy", "width_s", "above_hours"):
             values = getattr(self, name)

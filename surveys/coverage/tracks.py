@@ -222,6 +222,8 @@ def turned_within(angle: NDArray, begin: NDArray, turn: float) -> NDArray:
     end = begin + turn
     first, last = np.rint(begin / _TURN), np.rint(end / _TURN)
     a, b = ((h - _TURN * n).astype(angle.dtype) for h, n in ((begin, first), (end, last)))
-    inside = np.clip(b, -angle, angle) - np.clip(a, -angle, angle)
+    # To clip at plus and minus an angle is to take the smaller and to give it the sign back.
+    inside = np.minimum(np.abs(b), angle) * np.sign(b)
+    inside -= np.minimum(np.abs(a), angle) * np.sign(a)
     rounds = (last - first).astype(angle.dtype)
     return inside + 2 * angle * rounds if rounds.any() else inside

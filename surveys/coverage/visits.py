@@ -80,12 +80,14 @@ def visits(
             same = np.full(len(which), i)
             found.append([which, same, begin, end - begin, sigma[i] / np.sqrt(gain2)])
     columns = [np.concatenate(c) for c in zip(*found, strict=True)] if found else [np.zeros(0)] * 5
-    place, pointing = (c.astype(np.int64) for c in columns[:2])
+    place, pointing = columns[0].astype(np.int64), columns[1].astype(np.int64)
     start = pointings.start_mjd[pointing] + columns[2] / 86400
     order = np.lexsort((start, place))
     share = (pointings.searched_s / pointings.duration_s)[pointing]
-    out = place, pointing, start, columns[3], columns[3] * share, columns[4]
-    return Visits(*(c[order] for c in out))
+    seconds, sigma_1s = (np.asarray(c, np.float64)[order] for c in columns[3:])
+    return Visits(
+        place[order], pointing[order], start[order], seconds, seconds * share[order], sigma_1s
+    )
 
 
 def _stays(
@@ -96,7 +98,8 @@ def _stays(
     fixed = track.in_field(icrs)
     if not track.drift:
         chord2 = track.chords2(icrs)
-        which, chord2 = (a[fixed & (chord2 <= track.chord2)] for a in (which, chord2))
+        inside = fixed & (chord2 <= track.chord2)
+        which, chord2 = which[inside], chord2[inside]
         begin = np.zeros(len(which))
         return which, begin, begin + track.duration_s, gain_at(chord2, fwhm) ** 2
     which = which[fixed]

@@ -163,8 +163,8 @@ class SunTrack:
         UTC.
     site : EarthLocation
 
-    Its direction, freed of the turn of the Earth, is interpolated between the hours: to a
-    hundredth of an arcsecond.
+    Its direction, freed of the turn of the Earth, is interpolated between the hours: to 2
+    milliarcseconds.
     """
 
     def __init__(self, span_mjd: tuple[float, float], site: EarthLocation) -> None:

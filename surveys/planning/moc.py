@@ -6,6 +6,9 @@ section 2.3.2).
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import healpy
@@ -17,6 +20,28 @@ from surveys.errors import InputError
 
 DEEPEST = 29
 """Order of the smallest cells."""
+
+
+FITS_ERRORS = (OSError, IndexError, KeyError, AttributeError, TypeError, ValueError)
+"""What readers of FITS raise on files that are none, or not those that were meant."""
+
+
+@contextmanager
+def whole_fits(path: Path) -> Iterator[fits.HDUList]:
+    """An open file, whose oddities are no matter.
+
+    Raises
+    ------
+    OSError
+        At the end, where it turned out to be cut off.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with fits.open(path) as file:
+            yield file
+    for warning in caught:
+        if "truncated" in str(warning.message):
+            raise OSError(str(warning.message))
 
 
 def read_moc(path: Path) -> NDArray[np.int64]:
@@ -34,9 +59,9 @@ def read_moc(path: Path) -> NDArray[np.int64]:
     """
     where, remedy = str(path), "give a FITS file of NUNIQ numbers (MOC 1.1 of the IVOA)"
     try:
-        with fits.open(path) as file:
+        with whole_fits(path) as file:
             header, values = file[1].header, np.asarray(file[1].data.field(0))  # type: ignore[union-attr]
-    except (OSError, IndexError, AttributeError, TypeError, ValueError) as error:
+    except FITS_ERRORS as error:
         raise InputError(where, "file", f"cannot be read ({error})", remedy) from error
     ordering = str(header.get("ORDERING", "NUNIQ")).strip()
     if ordering != "NUNIQ" or not np.issubdtype(values.dtype, np.integer):

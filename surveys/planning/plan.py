@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,18 +12,18 @@ from numpy.typing import NDArray
 
 from surveys.errors import InputError
 from surveys.planning.calibrators import read_calibrators
+from surveys.planning.courses import Sky
 from surveys.planning.earth import icrs_of_date, orientation_end_mjd
 from surveys.planning.meridian import meridian_of, meridian_schedule
 from surveys.planning.regions import Region, Targets, read_region
-from surveys.planning.schedule import Schedule
+from surveys.planning.schedule import METHODS, Schedule
 from surveys.planning.settings import PlanSettings
-from surveys.planning.steerable import Sky, steerable_schedule
+from surveys.planning.steerable import steerable_schedules
 from surveys.planning.strips import Strips, strips_of
 from surveys.planning.telescopes import Telescope, telescope_of
 from surveys.planning.tiles import Tiles, healpix_of, needed, rows_of
 from surveys.planning.windows import Limits, Windows, open_windows, passages
 
-METHODS = ("greedy", "optimised")
 Tell = Callable[[int, int], object]
 
 
@@ -102,16 +101,11 @@ def make_plan(settings: PlanSettings, path: Path, tell: Tell) -> Plan:
     region = read_region(settings.region, path.parent, where)
     calibrators = read_calibrators(settings.calibrators, path.parent, where)
     limits = Limits(telescope, settings.time)
-    made = (_on_the_meridian if telescope.transit else _all_over_the_sky)(
-        settings, limits, region, calibrators, where
-    )
-    schedules = {}
-    for i, method in enumerate(METHODS):
-
-        def tell_half(done: int, n: int, i: int = i) -> None:
-            tell(i * n + done, len(METHODS) * n)
-
-        schedules[method] = made.schedule(method, tell_half)
+    make = _on_the_meridian if telescope.transit else _all_over_the_sky
+    made = make(settings, limits, region, calibrators, tell)
+    schedules = made.schedules
+    if not made.is_up.any():
+        _refuse(where, telescope, made.tile_deg[1])
     greedy, repeat = schedules["greedy"], settings.schedule.repeat
     if schedules["optimised"].worth_deg2(1.0, repeat) < greedy.worth_deg2(1.0, repeat):
         # What is optimised counts whole tiles; the region has parts of some.
@@ -128,16 +122,16 @@ def make_plan(settings: PlanSettings, path: Path, tell: Tell) -> Plan:
 
 @dataclass(frozen=True)
 class _Made:
-    """Tiles of a region, their middles in ICRS, whether they are ever up, and the scheduler."""
+    """Tiles of a region, their middles in ICRS, whether they are ever up, and schedules."""
 
     tiles: Tiles
     tile_deg: tuple[NDArray[np.float64], NDArray[np.float64]]
     is_up: NDArray[np.bool_]
-    schedule: Callable[[str, Tell], Schedule]
+    schedules: dict[str, Schedule]
 
 
 def _on_the_meridian(
-    settings: PlanSettings, limits: Limits, region: Region, calibrators: Targets, where: str
+    settings: PlanSettings, limits: Limits, region: Region, calibrators: Targets, tell: Tell
 ) -> _Made:
     telescope, wanted = limits.telescope, settings.tiles
     strips, tiles, grid = strips_of(
@@ -147,25 +141,25 @@ def _on_the_meridian(
     tile_deg = icrs_of_date(tiles.lon_deg, tiles.lat_deg, middle, telescope.site)
     meridian = meridian_of(strips, limits, calibrators, settings.calibrators, settings.schedule)
     is_up = _ever_passing(strips, meridian.is_open, grid.row_of(tiles.number), tiles.lon_deg)
-    if not is_up.any():
-        _refuse(where, telescope, tile_deg[1])
-    return _Made(tiles, tile_deg, is_up, partial(meridian_schedule, meridian, region))
+    schedules = {}
+    for i, method in enumerate(METHODS if is_up.any() else ()):
+
+        def tell_half(done: int, n: int, i: int = i) -> None:
+            tell(i * n + done, len(METHODS) * n)
+
+        schedules[method] = meridian_schedule(meridian, region, method, tell_half)
+    return _Made(tiles, tile_deg, is_up, schedules)
 
 
 def _all_over_the_sky(
-    settings: PlanSettings, limits: Limits, region: Region, calibrators: Targets, where: str
+    settings: PlanSettings, limits: Limits, region: Region, calibrators: Targets, tell: Tell
 ) -> _Made:
     side, overlap = limits.telescope.field_deg, settings.tiles.overlap
     grid = (rows_of if settings.tiles.grid == "rows" else healpix_of)(side, overlap)
     tiles = needed(grid, *region.places(), region.pixel_deg2, settings.tiles.least_share)
-    tile_deg = tiles.lon_deg, tiles.lat_deg
     sky = Sky(limits, tiles, calibrators, settings.calibrators, settings.schedule)
-    is_up = np.zeros(len(tiles), bool)
-    for span in sky.days:
-        is_up |= sky.tracks(span).can_begin[: len(tiles)].any(axis=1)
-    if not is_up.any():
-        _refuse(where, limits.telescope, tile_deg[1])
-    return _Made(tiles, tile_deg, is_up, partial(steerable_schedule, sky, region))
+    schedules, is_up = steerable_schedules(sky, region, tell)
+    return _Made(tiles, (tiles.lon_deg, tiles.lat_deg), is_up, schedules)
 
 
 def _ever_passing(
@@ -176,7 +170,7 @@ def _ever_passing(
     step = np.floor((ra_deg - strips.first_ra_deg) % 360 / 360 * n).astype(np.int64) % n
     turns = np.zeros((max(-(-len(is_open) // n), 1) * n, len(strips.row)), bool)
     turns[: len(is_open)] = is_open
-    ever = turns.reshape(-1, n, len(strips.row)).any(axis=0)
+    ever = np.asarray(turns.reshape(-1, n, len(strips.row)).any(axis=0))
     return ever[step, np.searchsorted(strips.row, row)]
 
 

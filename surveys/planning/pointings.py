@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,13 +58,14 @@ def pointings_of(
         "max_width_s": noise.max_width_s,
         "drift": telescope.transit,
     }
+    columns: dict[str, Any] = {name: np.full(len(tiles), v) for name, v in same.items()}
     return Pointings.of(
         start_mjd=[v.start_mjd for v in tiles],
         duration_s=[v.duration_s for v in tiles],
         ra=[v.ra_deg for v in tiles],
         dec=[v.dec_deg for v in tiles],
         name=np.array([f"{i:05d} {v.name}" for i, v in enumerate(tiles, 1)], str),
-        **{name: np.full(len(tiles), value) for name, value in same.items()},
+        **columns,
     )
 
 
@@ -75,4 +77,4 @@ def exposure_s(
     if not len(pointings):
         return np.zeros(len(region.pixel))
     found = stays(pointings, *region.places())
-    return np.bincount(found.place, found.seconds, len(region.pixel))
+    return np.bincount(found.place, found.seconds, len(region.pixel)).astype(np.float64)

@@ -13,7 +13,7 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from surveys.errors import InputError, unknown
-from surveys.planning.moc import covered, read_moc
+from surveys.planning.moc import FITS_ERRORS, covered, read_moc, whole_fits
 from surveys.planning.settings import FRAMES, RegionSettings
 
 _COORDSYS = {"C": "icrs", "Q": "icrs", "CELESTIAL": "icrs", "ICRS": "icrs", "EQUATORIAL": "icrs"}
@@ -118,11 +118,13 @@ def _inside(settings: RegionSettings, ra: NDArray, dec: NDArray) -> NDArray[np.b
 
 def _inside_mask(settings: RegionSettings, ra: NDArray, dec: NDArray) -> NDArray[np.bool_]:
     path = settings.file
+    assert path is not None
     where, remedy = str(path), "give a HEALPix map in a FITS table"
     try:
-        values, header = healpy.read_map(path, nest=True, h=True, dtype=np.float64)
+        with whole_fits(path) as file:
+            values, header = healpy.read_map(file, nest=True, h=True, dtype=np.float64)
         coordsys = dict(header).get("COORDSYS")
-    except (OSError, IndexError, KeyError, AttributeError, TypeError, ValueError) as error:
+    except FITS_ERRORS as error:
         raise InputError(where, "file", f"cannot be read ({error})", remedy) from error
     frame = settings.frame
     if frame is None:

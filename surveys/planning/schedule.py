@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from surveys.planning.windows import DAY_S
 
 Kind = Literal["tile", "calibrator"]
+METHODS = ("greedy", "optimised")
 
 
 @dataclass(frozen=True)

@@ -194,4 +194,4 @@ def needed(
     kept = share >= min(least_share, share.max())
     place = np.where(kept, np.cumsum(kept) - 1, -1)
     number = number[kept]
-    return Tiles(number, *grid.centre(number), area[kept], place[of_pixel])
+    return Tiles(number, *grid.centre(number), np.asarray(area[kept], np.float64), place[of_pixel])

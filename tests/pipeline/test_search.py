@@ -19,6 +19,9 @@ from pipeline.search import SearchSettings, plan_for, search
 from pipeline.simulation import forty_minute_config, simulate
 from pipeline.simulation.config import Image, Pulse
 from pipeline.sinks.files import read_results
+from surveys.coverage.exposure import expose
+from surveys.coverage.search_results import read_search
+from surveys.coverage.settings import CoverageSettings
 
 # 133 s of 16 x 16 pixels: not a whole number of frames.
 PULSES = (
@@ -59,6 +62,31 @@ def test_the_table_is_that_of_the_results(searched):
     assert (table["x"] % 1 != 0).all()
     for name in ("x", "y", "flux", "fluence"):
         np.testing.assert_array_equal(table[name], kept[name])
+
+
+def test_a_map_of_what_was_searched_knows_where_and_how_deep(searched):
+    out, summary = searched
+    found = read_search(out, CoverageSettings())
+    sky, seconds = summary["sky"], summary["data_seconds"]
+    assert found.duration_s.sum() == pytest.approx(seconds)
+    assert found.searched_s.sum() == pytest.approx(seconds, rel=0.01)
+    np.testing.assert_allclose(found.field_ra, sky["ra_deg"])
+    np.testing.assert_allclose(found.field_deg**2, np.prod(sky["field_deg"]))
+    assert set(found.tsamp_s) == {sky["tsamp_s"]}
+    assert set(found.threshold) == {summary["threshold"]}
+    results = read_results(out)
+    np.testing.assert_allclose(
+        np.average(found.noise_jy, weights=found.duration_s), np.median(results.overview.noise),
+        rtol=0.05,
+    )  # fmt: skip
+    after = (found.start_mjd - summary["start_mjd"]) * 86400 / sky["tsamp_s"]
+    assert after[0] == pytest.approx(-0.5, abs=1e-3)
+    ends = after + found.duration_s / sky["tsamp_s"]
+    np.testing.assert_allclose(after[1:], ends[:-1], atol=1e-3)
+    pixel = sky["field_deg"][0] / 16
+    nside = 2 ** int(np.ceil(np.log2(60 / pixel)))
+    area = expose(found, min(nside, 8192)).area_deg2
+    assert area == pytest.approx(np.prod(sky["field_deg"]), rel=0.2)
 
 
 def test_a_real_burst_is_the_only_candidate(shared_data, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from astropy.table import Table
 from astropy.time import Time
 
-from pipeline.cli.app import CommandRow, build
+from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.config import load_config
 from surveys.coverage.pointings import Pointings
@@ -58,8 +58,7 @@ FILES = {
 
 
 def run(*args) -> int:
-    row = CommandRow("plan", "pipeline.cli.survey_plan", "Plan a survey.")
-    return run_guarded(build([row]), ["plan", *map(str, args)], "slowburst survey")
+    return run_guarded(build(), ["survey", "plan", *map(str, args)], "slowburst")
 
 
 def write(folder: Path, *parts: str) -> Path:

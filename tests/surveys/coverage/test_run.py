@@ -206,6 +206,7 @@ def test_maps_are_added_and_those_that_do_not_fit_refused(tmp_path, save):
     same(cover(both, SETTINGS, summed.coverage, save).coverage, whole)
     with pytest.raises(InputError, match="nside: is 64, that of the settings is 128"):
         cover(both, replace(SETTINGS, nside=128), None, save)
+    assert cover(both, CoverageSettings(), None, save).coverage.nside == 64
     with pytest.raises(InputError, match="was counted already"):
         cover([both[0], *both], SETTINGS, None, save)
 

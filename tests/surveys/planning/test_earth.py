@@ -84,7 +84,7 @@ def test_the_sun_is_that_of_astropy():
     altitude, azimuth = SunTrack((MJD, MJD + 3), SITE)(mjd)
     with offline():
         expected = altaz(get_sun(utc(mjd)), mjd)
-    assert separation_deg(altitude, azimuth, *expected).max() < 0.02 * ARCSEC
+    assert separation_deg(altitude, azimuth, *expected).max() < 0.002 * ARCSEC
 
 
 def test_sidereal_time_of_the_almanac():

@@ -85,6 +85,19 @@ def test_files_that_are_none(tmp_path, kind):
         region(tmp_path, kind=kind, file="broken.fits")
 
 
+@pytest.mark.parametrize("kind", ["mask", "moc"])
+def test_files_that_end_too_early(tmp_path, kind):
+    if kind == "mask":
+        write_mask(tmp_path / "whole.fits", True, "C")
+    else:
+        write_moc(tmp_path / "whole.fits", np.arange(4**8, 2 * 4**8))
+    content = (tmp_path / "whole.fits").read_bytes()
+    # A whole number of blocks, and of rows.
+    (tmp_path / "half.fits").write_bytes(content[: 2880 * (len(content) // 5760)])
+    with pytest.raises(InputError, match=r"half\.fits: file: cannot be read"):
+        region(tmp_path, kind=kind, file="half.fits")
+
+
 def write_moc(path, uniq, **header):
     table = fits.BinTableHDU.from_columns(
         [fits.Column("UNIQ", "K", array=np.asarray(uniq, np.int64))]
