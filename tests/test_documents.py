@@ -224,6 +224,8 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
 def test_settings_of_a_plan(repository):
     page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
     documented: dict[str, dict[str, str]] = {}
@@ -232,6 +234,20 @@ def test_settings_of_a_plan(repository):
             documented[table[1]] = {}
             continue
         names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
         values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
         values = values if len(values) == len(names) else [defaults] * len(names)
         if names:

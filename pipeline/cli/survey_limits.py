@@ -34,8 +34,8 @@ def limits(
 ) -> None:
     """Limits on the rate of bursts and on the number of sources that pulse with a period.
 
-    Writes limits.ecsv, cells.ecsv, limits.fits (HEALPix), periodic.ecsv, periodic.h5, summary.json
-    and figures.
+    Writes limits.ecsv, cells.ecsv, cells.h5, limits.fits (HEALPix), periodic.ecsv, periodic.h5,
+    summary.json and figures.
 
     Example: slowburst survey limits coverage --out limits --completeness completeness
     """

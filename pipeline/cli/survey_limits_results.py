@@ -25,6 +25,7 @@ from surveys.rates.run import Limits, PeriodicLimits
 from surveys.rates.tables import cells_table, limits_table, periodic_table
 
 FORMAT = "slowburst-periodic-limits/1"
+CELLS_FORMAT = "slowburst-cell-limits/1"
 _SOMETIMES = ("periodic.ecsv", "periodic.h5", "periodic.png", "limits.fits")
 
 
@@ -49,6 +50,7 @@ def write_results(out: Path, limits: Limits) -> dict[str, Any]:
     if np.isfinite(limits.map_rate).any():
         write_atomically(out / "limits.fits", partial(_write_map, limits=limits))
         written.add("limits.fits")
+    write_hdf5(out / "cells.h5", partial(_fill_cells, limits=limits))
     if limits.periodic is not None:
         write_hdf5(out / "periodic.h5", partial(_fill_periodic, limits=limits))
         written.add("periodic.h5")
@@ -170,8 +172,9 @@ def _write_map(path: Path, limits: Limits) -> None:
         for values in (limits.map_rate, limits.map_hours)
     ]
     healpy.write_map(
-        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True, dtype=np.float32,
-        column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"], overwrite=True,
+        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True,
+        dtype=np.float32, column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"],
+        overwrite=True,
         extra_header=[
             ("FLUX", limits.settings.bursts.map_flux_jy, "Jy"),
             ("WIDTH", limits.settings.bursts.map_width_s, "s"),
@@ -179,6 +182,25 @@ def _write_map(path: Path, limits: Limits) -> None:
             ("NFOUND", limits.counts.k, "counted in the whole survey"),
         ],
     )  # fmt: skip
+
+
+def _fill_cells(file: h5py.File, limits: Limits) -> None:
+    found, bursts = limits.cells, limits.settings.bursts
+    file.attrs.update(
+        format=CELLS_FORMAT,
+        frame=limits.settings.cells.frame,
+        axes="cell, width, flux",
+        config=json.dumps(asdict(limits.settings), default=str),
+    )
+    file["cell"], file["lon_deg"], file["lat_deg"] = (
+        getattr(found.cells, name) for name in ("number", "lon", "lat")
+    )
+    file["area_deg2"], file["detections"] = found.area_deg2, found.k
+    file["width_s"], file["flux_jy"] = np.array(bursts.width_s), np.array(bursts.flux_jy)
+    file["exposure_deg2_h"] = found.grid_exposure
+    file["limit"] = np.where(np.isfinite(found.grid_limit), found.grid_limit, -1.0)
+    file["limit"].attrs["no_value"] = -1.0
+    file["limit"].attrs["unit"] = "h-1 deg-2"
 
 
 def _fill_periodic(file: h5py.File, limits: Limits) -> None:
@@ -199,4 +221,3 @@ def _fill_periodic(file: h5py.File, limits: Limits) -> None:
     seen = np.where(np.isnan(periodic.seen), np.float32(-1), periodic.seen)
     data = file.create_dataset("p_seen", data=seen, compression="gzip", compression_opts=1)
     data.attrs["no_value"] = -1.0
-

@@ -61,8 +61,9 @@ def feldman_cousins(k: int, background: float, confidence: float = 0.9) -> tuple
     first, last = inside[0], inside[-1]
     low = 0.0
     if first > 0:
-        low = _edge(signal[first], signal[first - 1], k, background, confidence)
-    high = _edge(signal[last], signal[last] + signal[1], k, background, confidence)
+        low = _edge(float(signal[first]), float(signal[first - 1]), k, background, confidence)
+    end = float(signal[last])
+    high = _edge(end, end + float(signal[1]), k, background, confidence)
     return low, _never_growing(high, k, background, confidence)
 
 

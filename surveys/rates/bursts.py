@@ -113,9 +113,7 @@ def rate_limit(
     searched : array
         Area times time.
     """
-    events, exposure, searched = np.broadcast_arrays(
-        np.asarray(events, float), exposure, searched
-    )
+    events, exposure, searched = np.broadcast_arrays(np.asarray(events, float), exposure, searched)
     known = (exposure > LEAST_SHARE * searched) & (searched > 0)
     return np.divide(events, exposure, out=np.full(exposure.shape, np.nan), where=known)
 

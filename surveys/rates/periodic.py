@@ -8,13 +8,13 @@ a share `a` of the visits, or of the pulses, is missed by is
 
 with the share `e` that is found of its pulses. Visits of which the phases are independent multiply,
 ``P(missed) = prod [(1 - f) A_n + f A_(n+1)]``, f the remainder of L / P. Where all phases follow
-from one, the product is taken at each phase, and its mean over the circle is exact: each visit is an
-arc on it, of the length f.
+from one, the product is taken at each phase, and its mean over the circle is exact: each visit is
+an arc on it, of the length f.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -29,6 +29,8 @@ from surveys.rates.trains import Stays, lengths_and_shares
 ActivityOf = Literal["visit", "pulse"]
 Phases = Literal["independent", "common"]
 _BLOCK = 256
+_ARCS = 1_000_000
+"""Sorted at a time."""
 _LEAST = 1e-30
 """Probability below which a source is never missed."""
 _MOST_SHARE = 1 - 1e-15
@@ -58,7 +60,10 @@ class Trains:
 
 
 def p_seen(
-    stays: Stays, n_places: int, trains: Trains, completeness: Completeness
+    stays: Stays,
+    n_places: int,
+    trains: Trains,
+    completeness: Completeness,
 ) -> NDArray[np.float64]:
     """Probability that at least one pulse is found.
 
@@ -84,9 +89,12 @@ def p_seen(
         else:
             ends = np.append(first[1:], len(stays))
             for a, b in zip(first, ends, strict=True):
-                missed[stays.place[a]] = _common(
-                    stays.middle_s[a:b], length[a:b], share[a:b], trains
-                )
+                some = stays.middle_s[a:b], length[a:b], share[a:b]
+                # A few periods at a time: each has an arc for every width and visit.
+                n_parts = -(-missed[0].size * int(b - a) // _ARCS)
+                for part in np.array_split(np.arange(len(trains.period_s)), n_parts):
+                    few = replace(trains, period_s=trains.period_s[part])
+                    missed[stays.place[a], part] = _common(*some, few)
     seen = -np.expm1(missed)
     seen[:, trains.width_s >= trains.period_s[:, None]] = np.nan
     return seen
@@ -95,7 +103,7 @@ def p_seen(
 def _independent(
     place: NDArray[np.int64], length: NDArray, share: NDArray, trains: Trains
 ) -> NDArray[np.float64]:
-    """ln P(missed) of the places that have visits, (place, period, width)."""
+    """Logarithm of P(missed) of the places that have visits, (place, period, width)."""
     _, which = np.unique(place, return_inverse=True)
     total = np.zeros((which[-1] + 1, len(trains.period_s), len(trains.width_s)))
     with jax.enable_x64(True):
@@ -123,7 +131,7 @@ def _independent(
 def _log_missed(
     length: jax.Array, share: jax.Array, period: jax.Array, activity: jax.Array, of_pulses: bool
 ) -> jax.Array:
-    """ln P(missed) of each visit, (visit, period, width)."""
+    """Logarithm of P(missed) of each visit, (visit, period, width)."""
     n_pulses = length[:, None, :] / period[:, None]
     n = jnp.floor(n_pulses)
     rest = n_pulses - n
@@ -138,7 +146,7 @@ def _log_missed(
 def _common(
     middle_s: NDArray[np.float64], length: NDArray, share: NDArray, trains: Trains
 ) -> NDArray[np.float64]:
-    """ln P(missed) of one place, (period, width), where all phases follow from one.
+    """Logarithm of P(missed) of one place, (period, width), where all phases follow from one.
 
     On the circle of the phase of the source, a visit sees one pulse more on an arc of the length of
     the remainder, around the phase of its middle. Ends of arcs are sorted; between two the
@@ -164,7 +172,7 @@ def _common(
 
 
 def _logs_of(n: NDArray, e: NDArray, trains: Trains) -> tuple[NDArray, NDArray]:
-    """ln A_n, and what ln A_(n+1) is more."""
+    """Logarithm of A_n, and by how much that of A_(n+1) is more."""
     a = trains.activity
     if trains.activity_of == "pulse":
         fewer = np.log1p(-np.minimum(a * e, _MOST_SHARE))

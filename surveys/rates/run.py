@@ -22,6 +22,9 @@ from surveys.rates.settings import LimitsSettings, PeriodicSettings
 from surveys.rates.trains import Stays
 
 Tell = Callable[[int, int], object]
+"""Called with what is done and what there is."""
+_PLACES = 256
+"""At a time."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class CellLimits:
         deg2 h, times the share found.
     limit : (c,)
         h-1 deg-2; NaN where nothing is known.
+    grid_exposure, grid_limit : (c, w, f)
+        The same for all widths and fluxes.
     """
 
     cells: Cells
@@ -47,6 +52,8 @@ class CellLimits:
     k: NDArray[np.int64]
     exposure: NDArray[np.float64]
     limit: NDArray[np.float64]
+    grid_exposure: NDArray[np.float64]
+    grid_limit: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -185,21 +192,25 @@ def _cell_limits(
     if wanted.kind == "healpix" and wanted.nside > coverage.nside:
         problem = f"is {wanted.nside}, that of the coverage is {coverage.nside}"
         raise SettingProblem("cells.nside", problem, f"give {coverage.nside} or less")
-    hours = coverage.exposure_s(bursts.map_flux_jy, bursts.map_width_s, found) / 3600
     searched = coverage.total_s > 0
     lon, lat = (a[searched] for a in coverage.centres(wanted.frame))
     cells = cells_of(lon, lat, wanted)
-    area = np.bincount(cells.of_place, minlength=len(cells)) * coverage.pixel_deg2
-    total = cells.sums(coverage.total_s[searched]) * coverage.pixel_deg2 / 3600
-    exposure = cells.sums(hours[searched]) * coverage.pixel_deg2
+    n_pixels = np.bincount(cells.of_place, minlength=len(cells)).astype(np.float64)
+    area = n_pixels * coverage.pixel_deg2
+    by_noise = cells.sums(coverage.seconds[searched]) * coverage.pixel_deg2 / 3600
+    total = by_noise.sum(1)
+    exposure = by_noise @ coverage.found(bursts.map_flux_jy, bursts.map_width_s, found)
+    grid = BurstGrid(np.array(bursts.flux_jy), np.array(bursts.width_s), found)
+    exposures = grid.exposure(coverage, by_noise)
     k = np.full(len(cells), counts.k)
     if counts.ra is not None and counts.dec is not None:
         at = SkyCoord(counts.ra, counts.dec, unit="deg").transform_to(wanted.frame).spherical
         number = cell_numbers(at.lon.deg, at.lat.deg, wanted)
         k = (cells.number[:, None] == number).sum(1)
     upper = upper_of(k, lambda n: float(upper_limit(n, settings.counts.confidence)))
+    every = rate_limit(upper[:, None, None], exposures, total[:, None, None])
     return CellLimits(
-        cells, area, total / area, k, exposure, rate_limit(upper, exposure, total)
+        cells, area, total / area, k, exposure, rate_limit(upper, exposure, total), exposures, every
     )
 
 
@@ -227,11 +238,14 @@ def periodic_limits(
     width = _geometric(settings.width_s, settings.n_widths)
     seen = np.empty((len(settings.flux_jy), len(places.pixel), len(period), len(width)), np.float32)
     for i, flux in enumerate(settings.flux_jy):
-        tell(i, len(settings.flux_jy))
         trains = Trains(
             flux, period, width, settings.activity, settings.activity_of, settings.phases
         )
-        seen[i] = p_seen(stays, len(places.pixel), trains, completeness)
+        for a in range(0, len(places.pixel), _PLACES):
+            b = min(a + _PLACES, len(places.pixel))
+            first, end = np.searchsorted(stays.place, (a, b))
+            seen[i, a:b] = p_seen(stays.part(first, end, a), b - a, trains, completeness)
+            tell(i * len(places.pixel) + b, len(settings.flux_jy) * len(places.pixel))
     # The edge pixels of larger ones may have their middle where nothing was searched.
     inside = np.unique(stays.place)
     return PeriodicLimits(

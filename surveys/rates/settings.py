@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -96,9 +97,7 @@ class BurstSettings:
     map_nside: int = 64
 
     def __post_init__(self) -> None:
-        check_ranges(
-            self, {"slope": (0.1, 10.0), "map_flux_jy": POSITIVE, "map_width_s": POSITIVE}
-        )
+        check_ranges(self, {"slope": (0.1, 10.0), "map_flux_jy": POSITIVE, "map_width_s": POSITIVE})
         _check_rising(self, "flux_jy", "width_s")
         check_nside(self.map_nside, "map_nside")
 
@@ -141,7 +140,7 @@ class PeriodicSettings:
     period_s, width_s : (float, float)
         Range of periods and widths of pulses.
     n_periods, n_widths : int
-        How many in it, in equal steps of the logarithm.
+        How many in them, in equal steps of the logarithm.
     activity : float
         Share of the visits, or of the pulses, in which a source is on.
     activity_of : str
@@ -155,8 +154,8 @@ class PeriodicSettings:
     wanted: bool = True
     flux_jy: tuple[float, ...] = (1.0,)
     period_s: tuple[float, float] = (10.0, 20000.0)
-    n_periods: int = 50
     width_s: tuple[float, float] = (0.2, 100.0)
+    n_periods: int = 50
     n_widths: int = 50
     activity: float = 1.0
     activity_of: Literal["visit", "pulse"] = "visit"
@@ -204,5 +203,5 @@ def _check_rising(settings: object, *names: str) -> None:
         values = getattr(settings, name)
         if not values or not min(values) > 0:
             raise SettingProblem(name, f"is {list(values)}", "give numbers above 0")
-        if any(a >= b for a, b in zip(values, values[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(values)):
             raise SettingProblem(name, f"is {list(values)}", "give rising numbers")

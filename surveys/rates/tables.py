@@ -17,9 +17,7 @@ EXPOSURE = u.Unit("deg2 h")
 def limits_table(limits: Limits) -> Table:
     """A row a width and a flux: exposure, rate and limits of the whole survey."""
     bursts, counts = limits.settings.bursts, limits.counts
-    width, flux = (
-        a.ravel() for a in np.meshgrid(bursts.width_s, bursts.flux_jy, indexing="ij")
-    )
+    width, flux = (a.ravel() for a in np.meshgrid(bursts.width_s, bursts.flux_jy, indexing="ij"))
     # Where there is a limit there is the rest.
     scale = limits.rate / counts.upper
     out = Table()

@@ -14,7 +14,7 @@ period in the mean number; what is neglected is that pulses at both edges come t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,11 @@ class Stays:
     def __len__(self) -> int:
         return len(self.place)
 
+    def part(self, first: int, end: int, place: int) -> Stays:
+        """Some of them, of places that are counted from another."""
+        rows = {f.name: getattr(self, f.name)[first:end] for f in fields(self)}
+        return replace(Stays(**rows), place=rows["place"] - place)
+
     @classmethod
     def of(cls, visits: Visits, pointings: Pointings) -> Stays:
         """Those of visits; ones without any time that was searched are left out."""
@@ -96,7 +101,8 @@ def lengths_and_shares(
     )
     which = which.ravel()
     sigma, (tsamp, threshold, widest) = np.exp(kinds[0] * _LOG_STEP), kinds[1:, :, None]
-    part = np.linspace(0, 1, _PARTS)
+    # Close together at the beginning: S/N goes with the root.
+    part = np.linspace(0, 1, _PARTS) ** 2
     length, share = np.empty((2, len(stays), len(width_s)))
     for j, width in enumerate(width_s):
         seen = part * width
@@ -104,7 +110,7 @@ def lengths_and_shares(
         found = completeness.found(snr, seen, threshold)
         found = np.where(width <= widest * (1 + 1e-6), found, 0.0)
         # What is found of the pulses that begin before, until a part of them is seen.
-        steps = (found[:, 1:] + found[:, :-1]) / 2 * (width / (_PARTS - 1))
+        steps = (found[:, 1:] + found[:, :-1]) / 2 * np.diff(seen)
         summed = np.concatenate([np.zeros((len(found), 1)), np.cumsum(steps, axis=1)], axis=1)
         most = np.minimum(stays.seconds / width, 1.0)
         edges, of_most = (_between(table, which, most) for table in (summed, found))
@@ -119,7 +125,8 @@ def _between(
     table: NDArray[np.float64], row: NDArray[np.int64], part: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Values of the rows of a table at parts of a pulse, linear between its columns."""
-    at = part * (_PARTS - 1)
+    at = np.sqrt(part) * (_PARTS - 1)
     left = np.minimum(at.astype(np.int64), _PARTS - 2)
-    rest = at - left
+    low, high = (left / (_PARTS - 1)) ** 2, ((left + 1) / (_PARTS - 1)) ** 2
+    rest = (part - low) / (high - low)
     return table[row, left] * (1 - rest) + table[row, left + 1] * rest

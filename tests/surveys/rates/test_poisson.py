@@ -92,11 +92,11 @@ def test_the_approximations_of_gehrels_are_near():
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, -0.1, 1.5, np.nan])
 def test_a_confidence_is_between_0_and_1(confidence):
-    with pytest.raises(SettingProblem, match="confidence: is .*between 0 and 1"):
+    with pytest.raises(SettingProblem, match=r"confidence: is .*between 0 and 1"):
         upper_limit(0, confidence)
 
 
 @pytest.mark.parametrize("k", [-1, 0.5, np.nan, np.inf])
 def test_counts_are_whole(k):
-    with pytest.raises(SettingProblem, match="detections: is .*whole number"):
+    with pytest.raises(SettingProblem, match=r"detections: is .*whole number"):
         central_interval(k, 0.9)
