@@ -21,8 +21,8 @@ from pipeline.periodicity.table import COLUMNS as PERIOD_COLUMNS
 from pipeline.search import SearchSettings
 from pipeline.simulation import SimulationConfig
 from surveys.coverage.pointings import NAMES as POINTING_COLUMNS
-from surveys.coverage.settings import CoverageSettings
 from surveys.coverage.pointings import Pointings
+from surveys.coverage.settings import CoverageSettings
 from surveys.ensembles.settings import Priors, Sampling
 from surveys.images.synthetic_settings import SyntheticSettings
 from surveys.known_sources.columns import NAMES
@@ -224,8 +224,6 @@ def test_settings_of_sizes(repository):
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
 
 
-def test_settings_of_limits(repository):
-    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
 def test_settings_of_a_plan(repository):
     page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
     documented: dict[str, dict[str, str]] = {}
@@ -234,20 +232,6 @@ def test_settings_of_a_plan(repository):
             documented[table[1]] = {}
             continue
         names = re.findall(r"`(\w+)`", first)
-        values = defaults.split(", ") if len(names) > 1 else [defaults]
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
-    assert {t: list(keys) for t, keys in documented.items()} == {
-        t: list(k) for t, k in known.items()
-    }
-    for table, keys in documented.items():
-        for key, text in keys.items():
-            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-            default = known[table][key]
-            assert value == (list(default) if isinstance(default, tuple) else default), key
-    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
-    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
         values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
         values = values if len(values) == len(names) else [defaults] * len(names)
         if names:
@@ -276,22 +260,6 @@ def test_settings_of_an_ensemble(repository):
             value = list(value) if isinstance(value, tuple) else value
             assert (text == "none") if value is None else tomllib.loads(f"x = {text}")["x"] == value
     assert all(name.startswith("key of") for name in documented)
-
-
-def test_settings_and_columns_of_coverage(repository):
-    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
-    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
-    assert columns == list(POINTING_COLUMNS)
-    documented = {}
-    for names, value in rows_of(page, "## Settings"):
-        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
-    known = asdict(CoverageSettings())
-    for table in ("beam", "site", "run"):
-        known |= known.pop(table)
-    assert set(documented) == set(known)
-    for key, text in documented.items():
-        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
 
 
 def test_settings_and_columns_of_periods(repository):
@@ -390,3 +358,43 @@ def test_the_example_of_the_galactic_plane(repository, tmp_path, monkeypatch):
     # In order, one a night, none begun before the last has ended.
     assert (pointings.start_mjd[1:] > pointings.end_mjd[:-1]).all()
     assert load_config(examples / "nsfrb_gps_limits.toml", LimitsSettings).bursts.map_flux_jy == 0.5
+
+
+def test_settings_and_columns_of_coverage(repository):
+    page = (repository / "docs" / "survey_coverage.md").read_text(encoding="utf-8")
+    columns = [n for k, _ in rows_of(page, "## Pointings") for n in re.findall(r"`(\w+)`", k)]
+    assert columns == list(POINTING_COLUMNS)
+    documented = {}
+    for names, value in rows_of(page, "## Settings"):
+        documented.update(dict.fromkeys(re.findall(r"`(\w+)`", names), value))
+    known = asdict(CoverageSettings())
+    for table in ("beam", "site", "run"):
+        known |= known.pop(table)
+    assert set(documented) == set(known)
+    for key, text in documented.items():
+        value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+        assert value == (list(known[key]) if isinstance(known[key], tuple) else known[key]), key
+
+
+def test_settings_of_limits(repository):
+    page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
+    documented: dict[str, dict[str, str]] = {}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[(\w+)\]", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = defaults.split(", ") if len(names) > 1 else [defaults]
+        if names:
+            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
+    assert {t: list(keys) for t, keys in documented.items()} == {
+        t: list(k) for t, k in known.items()
+    }
+    for table, keys in documented.items():
+        for key, text in keys.items():
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            default = known[table][key]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+    example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
+    parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
