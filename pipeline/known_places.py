@@ -27,12 +27,15 @@ class KnownPlaces:
         ICRS.
     error_arcsec : (n,) float64
         Of the positions, 1 sigma; NaN is none.
+    source : str
+        The catalogs, for what is written about a search.
     """
 
     names: NDArray[np.str_]
     ra_deg: NDArray[np.float64]
     dec_deg: NDArray[np.float64]
     error_arcsec: NDArray[np.float64]
+    source: str = ""
 
     def __len__(self) -> int:
         return len(self.names)

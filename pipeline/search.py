@@ -253,6 +253,7 @@ def search(
                 **_counts(candidates),
                 "flagging": {name: tally.summary() for name, tally in tallies.items()},
                 "classifier": classified,
+                "known_catalogs": known.source if known else "",
                 "interrupted": interrupted,
             }
             results = SearchResults(

@@ -41,4 +41,6 @@ def known_places(names: Sequence[str] | None) -> Any:
     known = read_catalogs(names)
     if known is None:
         return None
-    return KnownPlaces(known.name, known.ra_deg, known.dec_deg, known.position_error_arcsec)
+    return KnownPlaces(
+        known.name, known.ra_deg, known.dec_deg, known.position_error_arcsec, known.source
+    )
