@@ -39,6 +39,8 @@ from surveys.coverage.products import (
 from surveys.coverage.run import Run
 from surveys.coverage.settings import CoverageSettings
 
+_FEW = 4
+"""Pixels across a beam or an image, from which middles of pixels stand for it."""
 _OURS = ("exposure_*", "sensitivity_*", "outline_*")
 
 
@@ -182,6 +184,14 @@ def _notes(run: Run, made: list[Exposure], n_masked: Mapping[str, int]) -> list[
     if pointings is not None and np.isinf(pointings.beam_fwhm_deg).any():
         n = int(np.isinf(pointings.beam_fwhm_deg).sum())
         notes.append(f"{n} pointings have no primary beam: their images are as deep all over")
+    if pointings is not None and len(pointings):
+        size = float(np.minimum(pointings.beam_fwhm_deg, pointings.field_deg).min())
+        pixel = float(np.sqrt(run.coverage.pixel_deg2))
+        if size < _FEW * pixel:
+            notes.append(
+                f"a beam or image of {size:.3g} deg is less than {_FEW} pixels of {pixel:.3g} deg "
+                "wide: its exposure is rough, or missing; a larger --nside is better"
+            )
     widest = run.coverage.columns.max_width_s
     for width in sorted({one.width_s for one in made}):
         if (widest < width * (1 - 1e-6)).any():

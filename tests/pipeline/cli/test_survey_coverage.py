@@ -165,6 +165,14 @@ def test_inputs_that_cannot_be_used_are_told(table, tmp_path, capsys):
     assert "coverage.h5: file: cannot be read" in told(table)
 
 
+def test_pixels_that_are_too_large_are_noted(table, tmp_path, capsys):
+    usual = ["--flux", "5", "--width", "1", "--no-figures"]
+    for nside, noted in ((16, True), (128, False)):
+        assert run(table, "--out", tmp_path / f"{nside}", "--nside", nside, *usual) == 0
+        said = "less than 4 pixels of 3.66 deg wide" in capsys.readouterr().out
+        assert said == noted
+
+
 def test_where_nothing_was_searched_there_is_no_map(table, tmp_path, capsys):
     none = Pointings.read(table)
     replace(none, searched_s=0 * none.searched_s).write(tmp_path / "none.ecsv")
