@@ -45,6 +45,8 @@ def run_guarded(group: TyperGroup, args: Sequence[str], program: str) -> int:
     try:
         code = group.main(args or ["--help"], prog_name=program, standalone_mode=False)
     except (InputError, SurveyError, TyperException, OSError, MemoryError, Abort) as error:
+        if isinstance(error, TyperException) and not error.format_message():
+            return 0  # Of a command without its sub-command; its help has been shown.
         if debug:
             raise
         _say(program, describe(error))

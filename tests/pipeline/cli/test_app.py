@@ -89,6 +89,13 @@ def test_a_command_may_have_commands(greetings, capsys):
     assert "The second." in capsys.readouterr().out
 
 
+def test_survey_without_a_command_shows_its_help(capsys):
+    assert run(build(), "survey") == 0
+    shown = capsys.readouterr()
+    assert "coverage" in shown.out
+    assert not shown.err
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
