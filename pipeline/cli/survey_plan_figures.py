@@ -15,6 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 from numpy.typing import NDArray
 
@@ -35,7 +36,7 @@ from surveys.planning.plan import Plan
 from surveys.planning.windows import meridian_elevation
 
 _DAYS = 4
-_ZOOM_DEG = 150.0
+_ZOOM_DEG, _STRIP_DEG = 150.0, 30.0
 _SKY_IN = 9.4, 6.0
 _SUN, _NIGHT = "#d9a400", "#e7ebf2"
 
@@ -57,7 +58,7 @@ def sky_figure(plan: Plan) -> Figure:
     colours[exposure <= 0] = (1, 1, 1, 1)
     colours[~plan.is_up] = (0.85, 0.85, 0.85, 1)
     span_l, span_b = np.ptp(outlines.reshape(-1, 2), axis=0) + 2
-    is_zoomed = span_l < _ZOOM_DEG and span_b < _ZOOM_DEG / 2
+    is_zoomed = (span_l < _ZOOM_DEG and span_b < _ZOOM_DEG / 2) or span_b < _STRIP_DEG
     room = min(_SKY_IN[0], _SKY_IN[1] * span_l / span_b)
     width, height = (room, room * span_b / span_l) if is_zoomed else (9.4, 4.7)
     figure = new_figure(10.4, height + 1.85)
@@ -122,7 +123,7 @@ def _zoomed(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
     axes.add_collection(PolyCollection(list(outlines), facecolors=colours, edgecolors=LINE, lw=0.7))
     low, high = outlines.reshape(-1, 2).min(axis=0) - 1, outlines.reshape(-1, 2).max(axis=0) + 1
     axes.set(xlim=(high[0], low[0]), ylim=(low[1], high[1]), aspect="equal")
-    axes.set(xlabel="Galactic longitude (deg)", ylabel="Galactic latitude (deg)")
+    axes.set(xlabel="Galactic longitude l (deg)", ylabel="b (deg)")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value % 360:g}"))
     axes.axhline(0, color=MUTED, lw=0.6, ls=":")
     tidy(axes)
@@ -143,7 +144,9 @@ def _mollweide(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
     ticks = np.arange(-150, 151, 30)
     axes.set_xticks(np.radians(ticks), [f"{-t % 360}°" for t in ticks])
     axes.grid(True, color=LINE, lw=0.5)
-    axes.tick_params(labelsize=7.5, colors=MUTED)
+    axes.tick_params(labelsize=7.5, colors=INK)
+    for label in axes.get_xticklabels():
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
 
 
 def elevation_figure(plan: Plan, schedule: Table) -> Figure:

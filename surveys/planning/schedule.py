@@ -92,6 +92,7 @@ class Schedule:
             "median_exposure_s": float(np.median(seen)) if len(seen) else 0.0,
             "observing_h": sum(v.duration_s for v in tiles) / 3600,
             "slew_h": sum(v.slew_s for v in self.visits) / 3600,
+            "longest_wait_h": self.wait_h,
             "n_visits": len(tiles),
             "n_calibrator_visits": len(self.visits) - len(tiles),
         }
