@@ -61,8 +61,9 @@ def main() -> None:
     instrument = nircam("F200W", Stamps(n))
     y, x = np.mgrid[:256, :256] - 127.5
     sky = np.exp(-np.hypot(y / 0.7, x) / 14).astype(np.float32)
+    sky /= sky.sum()
     seen = observe(
-        sky / sky.sum(), instrument, pixel_arcsec=0.012, snr=20.0, snr_kind="aperture",
+        sky, instrument, pixel_arcsec=0.012, snr=20.0, snr_kind="aperture",
         key=jax.random.key(0), n_draws=BATCH,
     )  # fmt: skip
     images, sigma = seen.image, jnp.full(BATCH, seen.sigma)
