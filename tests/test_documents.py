@@ -62,6 +62,42 @@ def rows_of(page, heading):
     return re.findall(r"^\| (`.+?`|.+?) \| (.*?) \|", section, flags=re.MULTILINE)
 
 
+def tables_of(page):
+    """Defaults as they are written, of each key of each table of settings."""
+    documented: dict[str, dict[str, str]] = {"": {}}
+    for first, defaults in rows_of(page, "## Settings"):
+        if table := re.search(r"\[+([\w.]+)\]+", first):
+            documented[table[1]] = {}
+            continue
+        names = re.findall(r"`(\w+)`", first)
+        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
+        values = values if len(values) == len(names) else [defaults] * len(names)
+        documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    return documented
+
+
+def check_table(documented, kind, *, but=()):
+    """Keys and defaults of one table are those of its settings."""
+    own = {f.name: f for f in fields(kind) if f.name not in but}
+    assert set(documented) == set(own), kind
+    for key, text in documented.items():
+        default = own[key].default
+        if text == "needed":
+            assert default is MISSING, key
+        elif text == "{}":
+            assert is_dataclass(own[key].default_factory()), key
+        else:
+            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
+            assert value == (list(default) if isinstance(default, tuple) else default), key
+
+
+def check_tables(documented, settings):
+    """The same of all tables of the settings of a command."""
+    assert set(documented) - {""} == set(get_type_hints(settings))
+    for name, hint in get_type_hints(settings).items():
+        check_table(documented[name], hint if is_dataclass(hint) else get_args(hint)[0])
+
+
 def test_settings_of_a_search(page):
     documented = {k.strip("`"): v for k, v in rows_of(page, "## Settings") if k.startswith("`")}
     known: dict[str, object] = {}
@@ -163,42 +199,13 @@ def test_settings_of_a_sightline(repository):
 
 def test_settings_of_spectra(repository):
     page = (repository / "docs" / "cl.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[+(\w+)\]+", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = defaults.split(", ")
-        values = values if len(values) == len(names) else [defaults] * len(names)
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    assert set(documented) == set(get_type_hints(SpectraSettings))
-    for name, hint in get_type_hints(SpectraSettings).items():
-        table = hint if is_dataclass(hint) else get_args(hint)[0]
-        own = {f.name: f.default for f in fields(table)}
-        assert set(documented[name]) == set(own), name
-        for key, text in documented[name].items():
-            if text == "needed":
-                assert own[key] is MISSING, key
-            else:
-                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-                assert value == own[key], key
+    check_tables(tables_of(page), SpectraSettings)
 
 
 def test_settings_of_sizes(repository):
     """Every key of every table that is described on this page."""
     page = (repository / "docs" / "sizes.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[+([\w.]+)\]+", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
-        values = values if len(values) == len(names) else [defaults] * len(names)
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    documented = tables_of(page)
     kinds = {
         "input": InputSettings,
         "input.synthetic": SyntheticSettings,
@@ -210,21 +217,10 @@ def test_settings_of_sizes(repository):
     }
     # On the page of the galaxies.
     elsewhere = {"input.fits", "input.particles", "input.render"}
-    assert set(documented) == set(kinds) | elsewhere
+    assert set(documented) - {""} == set(kinds) | elsewhere
     for name, kind in kinds.items():
-        own = {f.name: f for f in fields(kind)}
-        tables = {f for f in own if f"{name}.{f}" in documented}
-        tables -= set(documented[name])
-        assert set(documented[name]) == set(own) - tables, name
-        for key, text in documented[name].items():
-            default = own[key].default
-            if text == "needed":
-                assert default is MISSING, key
-            elif text == "{}":
-                assert is_dataclass(own[key].default_factory()), key
-            else:
-                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-                assert value == (list(default) if isinstance(default, tuple) else default), key
+        own = {f.name for f in fields(kind)} - set(documented[name])
+        check_table(documented[name], kind, but={f for f in own if f"{name}.{f}" in documented})
     for bit, flag in re.findall(r"^\| (\d+) \| `(\w+)`", page, flags=re.MULTILINE):
         assert Flag[flag] == int(bit)
     assert len(re.findall(r"^\| \d+ \| `\w+`", page, flags=re.MULTILINE)) == len(Flag)
@@ -305,29 +301,7 @@ def test_the_page_of_the_engine_gives_the_numbers_of_the_plan(repository):
 
 def test_settings_of_a_plan(repository):
     page = (repository / "docs" / "survey_plan.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[(\w+)\]", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = re.findall(r"\[.*?\]|[^,\s][^,]*", defaults)
-        values = values if len(values) == len(names) else [defaults] * len(names)
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    hints = get_type_hints(PlanSettings)
-    assert set(documented) == set(hints)
-    for name, hint in hints.items():
-        kind = hint if is_dataclass(hint) else get_args(hint)[0]
-        own = {f.name: f.default for f in fields(kind)}
-        assert set(documented[name]) == set(own), name
-        for key, text in documented[name].items():
-            if text == "needed":
-                assert own[key] is MISSING, key
-            else:
-                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-                default = own[key]
-                assert value == (list(default) if isinstance(default, tuple) else default), key
+    check_tables(tables_of(page), PlanSettings)
 
 
 def test_settings_and_columns_of_coverage(repository):
@@ -348,24 +322,7 @@ def test_settings_and_columns_of_coverage(repository):
 
 def test_settings_of_limits(repository):
     page = (repository / "docs" / "survey_limits.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[(\w+)\]", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = defaults.split(", ") if len(names) > 1 else [defaults]
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
-    known = {table: asdict(settings) for table, settings in vars(LimitsSettings()).items()}
-    assert {t: list(keys) for t, keys in documented.items()} == {
-        t: list(k) for t, k in known.items()
-    }
-    for table, keys in documented.items():
-        for key, text in keys.items():
-            value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-            default = known[table][key]
-            assert value == (list(default) if isinstance(default, tuple) else default), key
+    check_tables(tables_of(page), LimitsSettings)
     example = (repository / "examples" / "survey" / "limits.toml").read_text(encoding="utf-8")
     parse_config(tomllib.loads(example), LimitsSettings, "limits.toml")
 
@@ -394,15 +351,7 @@ def test_columns_of_catalogs_of_known_sources(repository):
 
 def test_settings_of_exclusions(repository):
     page = (repository / "docs" / "survey_exclude.md").read_text(encoding="utf-8")
-    documented: dict[str, dict[str, str]] = {"": {}}
-    for first, defaults in rows_of(page, "## Settings"):
-        if table := re.search(r"\[+([\w.]+)\]+", first):
-            documented[table[1]] = {}
-            continue
-        names = re.findall(r"`(\w+)`", first)
-        values = defaults.split(", ") if len(names) > 1 else [defaults]
-        if names:
-            documented[list(documented)[-1]].update(zip(names, values, strict=True))
+    documented = tables_of(page)
     assert documented.pop("") == {"model": "needed"}
     kinds = {
         "axis": Axis,
@@ -416,14 +365,7 @@ def test_settings_of_exclusions(repository):
     }
     assert set(documented) == set(kinds)
     for table, kind in kinds.items():
-        own = {f.name: f for f in fields(kind) if f.name != "factor"}
-        assert set(documented[table]) == set(own), table
-        for key, text in documented[table].items():
-            if text == "needed":
-                assert own[key].default is MISSING, key
-            else:
-                value = None if text == "none" else tomllib.loads(f"x = {text}")["x"]
-                assert value == own[key].default, key
+        check_table(documented[table], kind, but={"factor"})
 
 
 def test_parameters_of_models_of_transients(repository):
