@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from surveys.errors import SettingProblem
 from surveys.instruments.nircam import Exposure, Filter, filter_named, noise_sigma_njy
 from surveys.interferometer.cells import column_multiplicity, frequencies, padded_grid
-from surveys.observing.instrument import Instrument, Response
+from surveys.observing.instrument import Instrument, Response, columns_above
 from surveys.psf.analytic import gaussian_psf
 from surveys.psf.files import read_psf
 from surveys.psf.measures import fwhm_of_area
@@ -25,6 +25,8 @@ APERTURE_M = 6.6
 _ARCSEC = math.radians(1 / 3600)
 _MOST_OVERSAMPLING = 8
 _LARGEST_ARCSEC = 30.0
+_LEAST_TRANSFER = 1e-4
+"""Below it is what the edge of the PSF's array leaves of waves that the optics have not."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,15 @@ def _camera(
     plane = np.zeros((grid * oversampling,) * 2)
     plane[np.ix_(at, at)] = psf
     fwhm = fwhm_of_area(psf, pixel_arcsec / oversampling)
+    transfer = np.fft.rfft2(plane)
     response = Response(
-        transfer=jnp.asarray(np.fft.rfft2(plane), jnp.complex64),
+        transfer=jnp.asarray(transfer, jnp.complex64),
         noise_amplitude=_smooth_noise(grid, stamps.noise_fwhm_pixels),
         attenuation=None,
         cleaning=None,
         n_pixels=n,
         oversampling=oversampling,
+        n_columns=columns_above(transfer, _LEAST_TRANSFER),
     )
     return Instrument(
         response,

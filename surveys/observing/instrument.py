@@ -34,6 +34,15 @@ def _box(side: int, width: int) -> NDArray[np.complex64]:
     )
 
 
+def columns_above(transfer: NDArray[np.inexact], share: float = 0.0) -> int:
+    """Columns of a transfer function up to the last with more than a share of its largest value.
+
+    No optics let finer waves through than the aperture has, and no array than its longest baseline.
+    """
+    largest = np.abs(transfer).max(axis=0)
+    return int(np.flatnonzero(largest > share * largest.max())[-1]) + 1
+
+
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Response:
@@ -54,6 +63,8 @@ class Response:
         Side of a stamp.
     oversampling : int
         Fine pixels along a pixel.
+    n_columns : int
+        Of the transfer function, from 0 up, that any light comes through; see `columns_above`.
     """
 
     transfer: Array
@@ -62,6 +73,7 @@ class Response:
     cleaning: CleanPlan | None
     n_pixels: int = field(metadata={"static": True})
     oversampling: int = field(metadata={"static": True})
+    n_columns: int = field(metadata={"static": True})
 
     @property
     def grid(self) -> int:
@@ -95,8 +107,9 @@ class Response:
         side = self.grid * s
         # Fine pixels are summed to whole ones along y before their way back: as a product with the
         # transform of a box, and a sum of the frequencies that whole pixels cannot tell apart.
-        columns = jnp.swapaxes(jnp.fft.rfft(sky, n=side), -1, -2)
-        seen = jnp.fft.fft(columns, n=side) * (self.transfer * _box(side, s)).T
+        columns = jnp.swapaxes(jnp.fft.rfft(sky, n=side)[..., : self.n_columns], -1, -2)
+        transfer = self.transfer[:, : self.n_columns] * _box(side, s)
+        seen = jnp.fft.fft(columns, n=side) * transfer.T
         seen = seen.reshape(*seen.shape[:-1], s, self.grid).sum(-2)
         rows = jnp.swapaxes(jnp.fft.ifft(seen)[..., :n], -1, -2)
         image = jnp.fft.irfft(rows, n=side)[..., : n * s]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
+import numpy as np
 
 from surveys.interferometer.clean import CleanSettings, make_clean_plan
 from surveys.interferometer.setups import AlmaSetup, make_alma
-from surveys.observing.instrument import Instrument, Response
+from surveys.observing.instrument import Instrument, Response, columns_above
 
 _LIGHT_UM_GHZ = 299_792.458
 
@@ -44,6 +45,7 @@ def alma(
         cleaning=plan,
         n_pixels=n_pixels,
         oversampling=1,
+        n_columns=columns_above(np.asarray(synthesis.transfer)),
     )
     return Instrument(
         response,
