@@ -54,6 +54,9 @@ class Sky:
         uvw = np.stack([u, v, 0.1 * u], axis=-1)
         return uvw, uvw[..., 2]
 
+    def pointing(self, start, stop, centre):
+        return np.tile([0.0, 0.0, 1.0], (stop - start, 1))
+
     def read(self, start, stop):
         uvw, path = self.uvw(start, stop, CENTRE)
         l, m = self.place
