@@ -6,9 +6,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Tests share the machine's cores with XLA's own threads.
 WORKERS ?= 2
-# Tests compile far more than they run, and XLA's older emitters take two thirds of the time for
-# it. `make unit XLA_FLAGS=` has the programs that users have.
-XLA_FLAGS ?= --xla_cpu_use_fusion_emitters=false
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test lint docs unit bench clean
@@ -38,7 +35,7 @@ docs: $(VENV)/.installed-dev
 
 # BLAS's threads spin while they wait for a core that another worker has: a fifth of the time.
 unit: $(VENV)/.installed-dev
-	OPENBLAS_NUM_THREADS=1 XLA_FLAGS="$(XLA_FLAGS)" $(BIN)/python -m pytest -q -n $(WORKERS) \
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) \
 	    --dist loadfile --no-loadscope-reorder \
 	    --max-worker-restart=0 --durations=10 $(ARGS)
 

@@ -6,21 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import pytest
 from astropy import units
 from astropy.cosmology import FlatLambdaCDM, w0waCDM
 
 from cosmo.parameters import Cosmology
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _compiled_quickly() -> Iterator[None]:
-    """Programs of these tests run a few times: to optimise them takes longer than all the rest."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(scope="session")
