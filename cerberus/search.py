@@ -177,6 +177,7 @@ def _recut(
 
 
 @partial(jax.jit, static_argnums=0, donate_argnums=1)
+@jax.default_matmul_precision("highest")
 def step(
     plan: SearchPlan, state: SearchState, data: jax.Array, weights: jax.Array
 ) -> tuple[SearchState, Detections]:

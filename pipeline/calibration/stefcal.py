@@ -92,6 +92,7 @@ def solve_gains(
 
 
 @partial(jax.jit, static_argnames="n_antennas")
+@jax.default_matmul_precision("highest")
 def _solve_some(
     vis: jax.Array, weights: jax.Array, ends: jax.Array, n_antennas: int
 ) -> tuple[jax.Array, ...]:

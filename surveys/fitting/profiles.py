@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -80,6 +81,7 @@ def _cubic(position: Array, n: int) -> tuple[Array, Array, Array]:
     return first, jnp.stack(weights, -1), jnp.stack(slopes, -1)
 
 
+@jax.default_matmul_precision("highest")
 def profile_row(table: Array, ln_index: Array) -> tuple[Array, Array]:
     """The row of a table for one index, and its slope with ln n, (frequency,) each."""
     step = _LN_N[1] - _LN_N[0]

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from surveys.batches import map_sources
 from surveys.errors import SettingProblem, check_ranges
 from surveys.interferometer.cells import column_multiplicity, frequencies
 from surveys.interferometer.imaging import beam_image, convolve
@@ -202,7 +203,7 @@ def clean(
     dirty: Array,
     rms_jy: Array | float,
     mask: Array | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
 ) -> Cleaned:
     """Clean dirty images, each until no peak stands out of its noise.
 
@@ -215,8 +216,8 @@ def clean(
         Standard deviation of the noise in each.
     mask : (..., n, n), optional
         Where components may be; everywhere without.
-    batch_size : int
-        Images that are cleaned at once: 1 is best on a CPU, hundreds on a GPU.
+    batch_size : int, optional
+        Of `map_sources`.
     """
     n, lead = plan.n, dirty.shape[:-2]
     if dirty.shape[-2:] != (n, n):
@@ -234,8 +235,7 @@ def clean(
         model, seen = jnp.fft.irfft2(both, (grid, grid))[..., :n, :n]
         return residual, model, seen, i, peak
 
-    chunk = {} if batch_size == 1 else {"batch_size": batch_size}
-    residual, model, seen, i, peak = jax.lax.map(one, (flat, rms, allowed), **chunk)
+    residual, model, seen, i, peak = map_sources(one, (flat, rms, allowed), batch_size)
     shape = dirty.shape
     return Cleaned(
         (seen + residual).reshape(shape),

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from surveys.batches import map_sources
 from surveys.fitting.elliptical import (
     FLUX,
     LN_N,
@@ -218,12 +219,13 @@ def _fit_one(
 
 
 @partial(jax.jit, static_argnames=("settings", "batch_size"))
+@jax.default_matmul_precision("highest")
 def fit_visibilities(
     visibilities: Array,
     samples: UvSamples,
     settings: FitSettings | None = None,
     noise_scale: Array | float = 1.0,
-    batch_size: int = 1,
+    batch_size: int | None = None,
 ) -> UvSizes:
     """Fit one source to each set of visibilities.
 
@@ -236,8 +238,8 @@ def fit_visibilities(
         An elliptical Gaussian without.
     noise_scale : (...)
         Errors of the visibilities over those that the weights of the samples say.
-    batch_size : int
-        Sources that are fitted at once: 1 is best on a CPU, hundreds on a GPU.
+    batch_size : int, optional
+        Of `map_sources`.
     """
     settings = settings or FitSettings()
     lead, n_cells = visibilities.shape[:-1], len(samples.weight)
@@ -245,6 +247,7 @@ def fit_visibilities(
         raise ValueError(f"{visibilities.shape[-1]} visibilities; the samples have {n_cells}")
     flat = visibilities.reshape(-1, visibilities.shape[-1])
     scale = jnp.broadcast_to(jnp.asarray(noise_scale, jnp.float32), lead).reshape(-1)
-    chunk = {} if batch_size == 1 else {"batch_size": batch_size}
-    sizes = jax.lax.map(lambda a: _fit_one(a[0], a[1], samples, settings), (flat, scale), **chunk)
+    sizes = map_sources(
+        lambda a: _fit_one(a[0], a[1], samples, settings), (flat, scale), batch_size
+    )
     return jax.tree.map(lambda a: a.reshape(*lead, *a.shape[1:]), sizes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -29,6 +30,7 @@ def overlap(n_in: int, n_out: int, ratio: Array, offset: Array) -> Array:
     return jnp.clip(jnp.minimum(high, pixel + 1) - jnp.maximum(low, pixel), 0.0, 1.0)
 
 
+@jax.default_matmul_precision("highest")
 def resampled(image: Array, n_out: int, ratio: Array, offset: Array | None = None) -> Array:
     """An image on other pixels.
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from surveys.batches import map_sources
 from surveys.errors import check_ranges
 from surveys.fitting.elliptical import FLUX, G1, G2, LN_N, LN_R
 from surveys.fitting.least_squares import Bounds, Fitted, Spectrum, least_squares
@@ -79,6 +80,7 @@ class SersicSettings:
 
 
 @partial(jax.jit, static_argnames=("settings", "batch_size"))
+@jax.default_matmul_precision("highest")
 def fit_sersic(  # noqa: PLR0913 - all but the first four by name
     images: Array,
     sigma: Array,
@@ -86,7 +88,7 @@ def fit_sersic(  # noqa: PLR0913 - all but the first four by name
     others: Array,
     plan: StampPlan,
     settings: SersicSettings | None = None,
-    batch_size: int = 1,
+    batch_size: int | None = None,
 ) -> SersicSizes:
     """Fit one Sérsic profile to each stamp.
 
@@ -103,18 +105,17 @@ def fit_sersic(  # noqa: PLR0913 - all but the first four by name
     plan : StampPlan
         Of the instrument.
     settings : SersicSettings, optional
-    batch_size : int
-        Stamps that are fitted at once: 1 is best on a CPU, hundreds on a GPU.
+    batch_size : int, optional
+        Of `map_sources`.
     """
     settings = settings or SersicSettings()
     noise = sigma if sigma.ndim == images.ndim else sigma[:, None, None]
     noise = jnp.broadcast_to(noise, images.shape)
-    chunk = {} if batch_size == 1 else {"batch_size": batch_size}
 
     def one(stamp: tuple[Array, Array, Array, Array]) -> SersicSizes:
         return _fit_one(stamp[0], stamp[1], stamp[2], stamp[3], plan, settings)
 
-    return jax.lax.map(one, (images, noise, segments, others), **chunk)
+    return map_sources(one, (images, noise, segments, others), batch_size)
 
 
 @dataclass(frozen=True)

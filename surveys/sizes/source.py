@@ -56,6 +56,7 @@ class Source:
         return _angle(self.covariance)
 
 
+@jax.default_matmul_precision("highest")
 def source_of(image: Array, segment: Array, others: Array | None = None) -> Source:
     """The source that a segment of an image is.
 

@@ -62,6 +62,7 @@ class Structure:
     centre: Array
 
 
+@jax.default_matmul_precision("highest")
 def structure_of(source: Source, sky: Array) -> Structure:
     """Concentration, asymmetry, Gini and M20 of a source.
 
