@@ -7,8 +7,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from surveys.coverage.completeness import IdealCompleteness
+from surveys.coverage.pointings import Pointings
 from surveys.coverage.visits import visits
 from surveys.rates.fake_surveys import FakeTrain, sources_seen
 from surveys.rates.periodic import Trains, p_seen
@@ -25,13 +27,14 @@ def stays_of(seconds, sigma=0.01, live=1.0, begin=None, place=None, max_width=1e
     begin = 1e5 * np.arange(n) if begin is None else np.asarray(begin, float)
     full = [np.broadcast_to(v, n).astype(float) for v in (live, sigma, 0.1, 7.0, max_width)]
     where = np.zeros(n, np.int64) if place is None else np.asarray(place)
+    full[1] = full[1][:, None]
     return Stays(where, begin + seconds / 2, seconds, *full)
 
 
 def repeated(stays: Stays, n: int) -> Stays:
     """The visits of one place for many sources."""
     tiled = {
-        name: np.tile(getattr(stays, name), n)
+        name: np.concatenate([getattr(stays, name)] * n)
         for name in ("middle_s", "seconds", "live", "sigma_1s", "tsamp_s", "threshold",
                      "max_width_s")
     }  # fmt: skip
@@ -169,3 +172,26 @@ def test_visits_of_pointings_are_taken_over(pointings):
     np.testing.assert_allclose(stays.middle_s, begin + stays.seconds / 2, atol=1e-3)
     flagged = replace(pointings, searched_s=np.zeros(len(pointings)))
     assert len(Stays.of(visits(flagged, ra, dec), flagged)) == 0
+
+
+@pytest.mark.parametrize("peak_snr", [7.0, 9.0, 14.0, 35.0])
+@pytest.mark.parametrize(("period", "width"), [(5000.0, 1.0), (400.0, 20.0), (100.0, 1.0)])
+def test_pulses_in_a_beam_that_drifts_are_found_by_the_gain_of_their_moment(
+    peak_snr, period, width
+):
+    fwhm, half_s, sigma = 3.2, 3000.0, 0.04
+    pointing = Pointings.of(
+        start_mjd=60000.0, duration_s=2 * half_s, ra=100.0, dec=30.0, drift=True,
+        noise_jy=sigma / np.sqrt(0.1), tsamp_s=0.1, beam_fwhm_deg=fwhm, threshold=7.0,
+    )  # fmt: skip
+    ra, dec = (float(a[0]) for a in pointing.at(half_s))
+    stays = Stays.of(visits(pointing, ra, dec), pointing)
+    flux = peak_snr * sigma / np.sqrt(width)
+    p = one(stays, FakeTrain(flux, period, width))
+    # Pulse after pulse through the middle of the beam, at each phase.
+    turns = np.arange(-(half_s // period) - 2, half_s // period + 2)
+    begin = ((np.arange(20_000) + 0.5)[:, None] / 20_000 + turns) * period
+    aside = (begin + width / 2) * 15.041067 / 3600 * np.cos(np.radians(dec)) / fwhm
+    gain = np.exp(-4 * np.log(2) * aside**2)
+    found = np.where(gain >= 0.1, ndtr(peak_snr * gain - 7), 0.0)
+    assert p == pytest.approx(1 - np.prod(1 - found, axis=1).mean(), rel=0.1)
