@@ -169,5 +169,6 @@ def _gains(
 
 def _levels(gains: NDArray[np.float64]) -> NDArray[np.float64]:
     """Geometric means of equal parts of the gains, from the highest part on, (stay, level)."""
-    logs = np.sort(np.log(gains), axis=1)[:, ::-1].reshape(len(gains), N_LEVELS, -1)
+    logs = np.sort(np.log(gains), axis=1)[:, ::-1]
+    logs = logs.reshape(len(gains), N_LEVELS, len(_EVENLY) // N_LEVELS)
     return np.exp(logs.mean(-1))
