@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.coverage.completeness import Completeness
+from surveys.coverage.motion import earlier_s
 from surveys.coverage.pointings import Pointings
 from surveys.coverage.visits import Visits
 
@@ -37,7 +38,7 @@ class Stays:
     ----------
     place : (n,) int
     middle_s : (n,)
-        Their middles, from a common time.
+        Their middles, from a common time; at the barycentre, if places are known.
     seconds : (n,)
         Their lengths.
     live : (n,)
@@ -66,11 +67,25 @@ class Stays:
         return replace(Stays(**rows), place=rows["place"] - place)
 
     @classmethod
-    def of(cls, visits: Visits, pointings: Pointings) -> Stays:
-        """Those of visits; ones without any time that was searched are left out."""
+    def of(
+        cls, visits: Visits, pointings: Pointings, icrs: NDArray[np.float64] | None = None
+    ) -> Stays:
+        """Those of visits; ones without any time that was searched are left out.
+
+        Parameters
+        ----------
+        visits : Visits
+        pointings : Pointings
+        icrs : (place, 3), optional
+            Unit vectors of the places. The Earth moves by up to 500 s against them, and a period
+            is constant at the barycentre alone.
+        """
         some = (visits.searched_s > 0) & (visits.seconds > 0)
         first = visits.start_mjd[some].min() if some.any() else 0.0
         middle = (visits.start_mjd[some] - first) * 86400 + visits.seconds[some] / 2
+        if icrs is not None:
+            mjd = visits.start_mjd[some] + visits.seconds[some] / 2 / 86400
+            middle = middle + earlier_s(icrs[visits.place[some]], mjd)
         which = visits.pointing[some]
         searches = (pointings.tsamp_s, pointings.threshold, pointings.max_width_s)
         return cls(

@@ -7,13 +7,19 @@ from itertools import product
 
 import numpy as np
 import pytest
+from astropy.coordinates import EarthLocation, SkyCoord
+from astropy.time import Time
 from scipy.special import ndtr
 
 from surveys.coverage.completeness import IdealCompleteness
+from surveys.coverage.exposure import expose
+from surveys.coverage.motion import unit_vectors
 from surveys.coverage.pointings import Pointings
 from surveys.coverage.visits import visits
 from surveys.rates.fake_surveys import FakeTrain, sources_seen
 from surveys.rates.periodic import Trains, p_seen
+from surveys.rates.run import periodic_limits
+from surveys.rates.settings import PeriodicSettings
 from surveys.rates.trains import Stays, lengths_and_shares
 
 IDEAL = IdealCompleteness()
@@ -195,3 +201,28 @@ def test_pulses_in_a_beam_that_drifts_are_found_by_the_gain_of_their_moment(
     gain = np.exp(-4 * np.log(2) * aside**2)
     found = np.where(gain >= 0.1, ndtr(peak_snr * gain - 7), 0.0)
     assert p == pytest.approx(1 - np.prod(1 - found, axis=1).mean(), rel=0.1)
+
+
+def test_common_phases_are_those_at_the_barycentre():
+    ra, dec = 90.0, 23.4
+    half_a_year = Pointings.of(
+        start_mjd=60000.0 + np.array([0.0, 100.0, 182.6]), duration_s=100.0, ra=ra, dec=dec,
+        noise_jy=0.01, tsamp_s=0.1, beam_fwhm_deg=3.2, threshold=7.0,
+    )  # fmt: skip
+    found = visits(half_a_year, ra, dec)
+    middle = Stays.of(found, half_a_year, unit_vectors(ra, dec)[None]).middle_s
+    site = EarthLocation.from_geocentric(0, 0, 6.4e6, unit="m")
+    times = Time(found.start_mjd + 50 / 86400, format="mjd", scale="utc", location=site)
+    way = times.light_travel_time(SkyCoord(ra, dec, unit="deg"), ephemeris="builtin")
+    wanted = (times.tdb + way - times.tdb[0] - way[0]).to_value("s")
+    np.testing.assert_allclose(middle - middle[0], wanted, atol=0.05)
+    assert np.ptp(way.to_value("s")) > 300
+    # Limits take it: what was on the same phase at the telescope is not any more.
+    period = 182.6 * 86400 / 20_000
+    coverage = expose(half_a_year.chosen([0, 2]), 64)
+    settings = PeriodicSettings(
+        flux_jy=(100.0,), period_s=(period * (1 - 1e-9), period * (1 + 1e-9)), width_s=(0.99, 1.01),
+        n_periods=1, n_widths=1, phases="common",
+    )  # fmt: skip
+    seen = periodic_limits(coverage, settings, IDEAL, 3.0).seen
+    assert (seen > 1.5 * 100 / period).all()
