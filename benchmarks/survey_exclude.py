@@ -31,7 +31,7 @@ def anticentre(n_cells: int, n_visits: int) -> tuple[Region, Search]:
     one = np.ones(n)
     stays = Stays(
         np.repeat(np.arange(n_cells), n_visits), 0 * one, rng.uniform(300, 1400, n), 0.95 * one,
-        0.0177 * np.exp(rng.uniform(0, 1.5, n)), 0.134 * one, 6 * one, 160 * one,
+        0.0177 * np.exp(rng.uniform(0, 1.5, (n, 6))), 0.134 * one, 6 * one, 160 * one,
     )  # fmt: skip
     at = np.sort(pixel)
     l, b = l[at], b[at]

@@ -19,6 +19,7 @@ ROTATION_RAD_S = 2 * np.pi * 1.00273781191135448 / 86400
 """Of the Earth, against the stars."""
 
 _LIGHT_AU_DAY = 173.1446326847
+_AU_S = 86400 / _LIGHT_AU_DAY
 
 
 def unit_vectors(ra_deg: ArrayLike, dec_deg: ArrayLike) -> NDArray[np.float64]:
@@ -98,3 +99,17 @@ def drifted(icrs: NDArray[np.float64], mjd: ArrayLike, after_s: ArrayLike) -> ND
     ra, dec = erfa.c2s(Epoch.of(mjd).apparent(icrs))
     later = erfa.s2c(ra + ROTATION_RAD_S * after_s, dec)
     return Epoch.of(mjd + after_s / 86400).icrs(later)
+
+
+def earlier_s(icrs: NDArray[np.float64], mjd: ArrayLike) -> NDArray[np.float64]:
+    """By how many seconds light comes to the Earth before it comes to the barycentre, (...).
+
+    Parameters
+    ----------
+    icrs : (..., 3)
+        Where it comes from, unit vectors.
+    mjd : (...), UTC
+    """
+    times = Time(np.asarray(mjd, float), format="mjd", scale="utc").tt
+    _, barycentric = erfa.epv00(times.jd1, times.jd2)
+    return np.asarray(_AU_S * np.sum(barycentric["p"] * icrs, -1), np.float64)

@@ -19,6 +19,8 @@ from surveys.coverage.tracks import LEAST_GAIN, Track, gain_at, tracks
 
 _TURN = 2 * math.pi
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
+N_LEVELS = 6
+_EVENLY = (np.arange(6 * N_LEVELS) + 0.5) / (3 * N_LEVELS) - 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Visits:
     sigma_1s : (n,)
         Noise of one second, in Jy s^1/2, over the gain: the mean of ``1 / sigma^2`` over the
         stay is that of this, so that squares of S/N add.
+    levels_1s : (n, 6)
+        The same of sixths of the stay, from the best to the worst: what a short pulse has.
     """
 
     place: NDArray[np.int64]
@@ -48,6 +52,7 @@ class Visits:
     seconds: NDArray[np.float64]
     searched_s: NDArray[np.float64]
     sigma_1s: NDArray[np.float64]
+    levels_1s: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.place)
@@ -75,25 +80,28 @@ def visits(
         which = np.unique(np.concatenate([np.asarray(n, np.int64) for n in near]))
         if not len(which):
             continue
-        which, begin, end, gain2 = _stays(track, places, which, float(fwhm[i]))
+        which, begin, end, gain2, gains = _stays(track, places, which, float(fwhm[i]))
         if len(which):
             same = np.full(len(which), i)
-            found.append([which, same, begin, end - begin, sigma[i] / np.sqrt(gain2)])
-    columns = [np.concatenate(c) for c in zip(*found, strict=True)] if found else [np.zeros(0)] * 5
+            noise = sigma[i] / np.sqrt(gain2), sigma[i] / gains
+            found.append([which, same, begin, end - begin, *noise])
+    nothing = [np.zeros(0)] * 5 + [np.zeros((0, N_LEVELS))]
+    columns = [np.concatenate(c) for c in zip(*found, strict=True)] if found else nothing
     place, pointing = columns[0].astype(np.int64), columns[1].astype(np.int64)
     start = pointings.start_mjd[pointing] + columns[2] / 86400
     order = np.lexsort((start, place))
     share = (pointings.searched_s / pointings.duration_s)[pointing]
-    seconds, sigma_1s = (np.asarray(c, np.float64)[order] for c in columns[3:])
+    seconds, sigma_1s, levels_1s = (np.asarray(c, np.float64)[order] for c in columns[3:])
     return Visits(
-        place[order], pointing[order], start[order], seconds, seconds * share[order], sigma_1s
-    )
+        place[order], pointing[order], start[order], seconds, seconds * share[order], sigma_1s,
+        levels_1s,
+    )  # fmt: skip
 
 
 def _stays(
     track: Track, places: NDArray[np.float64], which: NDArray[np.int64], fwhm: float
-) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Places, begin and end of their stays in seconds, and the mean of gain^2."""
+) -> tuple[NDArray, NDArray, NDArray, NDArray, NDArray]:
+    """Places, begin and end of their stays in seconds, the mean of gain^2, and levels of gain."""
     icrs = places[which]
     fixed = track.in_field(icrs)
     if not track.drift:
@@ -101,10 +109,12 @@ def _stays(
         inside = fixed & (chord2 <= track.chord2)
         which, chord2 = which[inside], chord2[inside]
         begin = np.zeros(len(which))
-        return which, begin, begin + track.duration_s, gain_at(chord2, fwhm) ** 2
+        gain = gain_at(chord2, fwhm)
+        return which, begin, begin + track.duration_s, gain**2, np.tile(gain[:, None], N_LEVELS)
     which = which[fixed]
     if not len(which):
-        return which, np.zeros(0), np.zeros(0), np.zeros(0)
+        nothing = np.zeros(0)
+        return which, nothing, nothing, nothing, np.zeros((0, N_LEVELS))
     first, dec = track.hour_angles(icrs[fixed])
     angle = track.beam_angles(dec, np.array([track.chord2]))[:, 0].astype(np.float64)
     rows: list[tuple[NDArray, NDArray, NDArray]] = []
@@ -120,8 +130,10 @@ def _stays(
                 rows.append((i, begin[i] - first[i], end[i] - first[i]))
     i, begin, end = (np.concatenate(c) for c in zip(*rows, strict=True))
     i, begin, end = _joined(i.astype(int), begin, end)
-    gain2 = _mean_gain2(track, fwhm, dec[i], (first[i] + begin, first[i] + end))
-    return which[i], begin / ROTATION_RAD_S, end / ROTATION_RAD_S, gain2
+    between = first[i] + begin, first[i] + end
+    gain2 = _gains(track, fwhm, dec[i], between, _NODES) ** 2 @ _WEIGHTS / 2
+    levels = _levels(_gains(track, fwhm, dec[i], between, _EVENLY))
+    return which[i], begin / ROTATION_RAD_S, end / ROTATION_RAD_S, gain2, levels
 
 
 def _joined(
@@ -137,15 +149,26 @@ def _joined(
     return i[first], begin[first], np.maximum.reduceat(end, first)
 
 
-def _mean_gain2(
-    track: Track, fwhm: float, dec: NDArray[np.float64], between: tuple[NDArray, NDArray]
+def _gains(
+    track: Track,
+    fwhm: float,
+    dec: NDArray[np.float64],
+    between: tuple[NDArray, NDArray],
+    nodes: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Mean of the square of the gain between two hour angles, by Gauss-Legendre."""
+    """Gains between two hour angles, (stay, node), at nodes from -1 to 1."""
     begin, end = between
     if not math.isfinite(fwhm):
-        return np.ones(len(dec))
+        return np.ones((len(dec), len(nodes)))
     dec0 = track.start[1]
-    h = (begin + end)[:, None] / 2 + (end - begin)[:, None] / 2 * _NODES
+    h = (begin + end)[:, None] / 2 + (end - begin)[:, None] / 2 * nodes
     nearest = 4 * np.sin((dec - dec0) / 2) ** 2
     chord2 = nearest[:, None] + (4 * np.cos(dec) * math.cos(dec0))[:, None] * np.sin(h / 2) ** 2
-    return np.asarray(gain_at(chord2, fwhm) ** 2 @ _WEIGHTS / 2, np.float64)
+    return gain_at(chord2, fwhm)
+
+
+def _levels(gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Geometric means of equal parts of the gains, from the highest part on, (stay, level)."""
+    logs = np.sort(np.log(gains), axis=1)[:, ::-1]
+    logs = logs.reshape(len(gains), N_LEVELS, len(_EVENLY) // N_LEVELS)
+    return np.exp(logs.mean(-1))

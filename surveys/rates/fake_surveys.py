@@ -140,7 +140,13 @@ def sources_seen(
     begin = first[visit] + number * period
     part = np.minimum(begin + width, stays.seconds[visit]) - np.maximum(begin, 0)
     part = np.maximum(part, 0.0)
-    noise = stays.sigma_1s[visit] * np.sqrt(np.maximum(part, stays.tsamp_s[visit]))
+    middle = np.clip(begin + width / 2, 0, stays.seconds[visit])
+    # Beams are best in the middle of a visit, and their levels are from the best one on.
+    n_levels = stays.sigma_1s.shape[1]
+    aside = np.abs(2 * middle / stays.seconds[visit] - 1)
+    level = np.minimum((n_levels * aside).astype(np.int64), n_levels - 1)
+    sigma = stays.sigma_1s[visit, level]
+    noise = sigma * np.sqrt(np.maximum(part, stays.tsamp_s[visit]))
     found = completeness.found(train.flux_jy * part / noise, part, stays.threshold[visit])
     found = np.where(width <= stays.max_width_s[visit], found, 0.0)
     live = rng.uniform(size=len(visit)) < stays.live[visit]

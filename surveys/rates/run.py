@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from surveys.coverage.completeness import Completeness, IdealCompleteness, read_completeness
 from surveys.coverage.coverage import Coverage
+from surveys.coverage.motion import unit_vectors
 from surveys.coverage.visits import visits
 from surveys.errors import InputError, SettingProblem
 from surveys.rates.bursts import BurstGrid, PowerLaw, area_times_time, rate_limit, upper_of
@@ -233,7 +234,10 @@ def periodic_limits(
         raise InputError(coverage.where, "pointings", "are missing", remedy)
     places = coverage.degraded(min(settings.nside, coverage.nside))
     ra, dec = places.centres("icrs")
-    stays = Stays.of(visits(coverage.pointings, ra, dec, coverage.least_gain), coverage.pointings)
+    found = visits(coverage.pointings, ra, dec, coverage.least_gain)
+    # Phases of different visits hang together at the barycentre.
+    icrs = unit_vectors(ra, dec) if settings.phases == "common" else None
+    stays = Stays.of(found, coverage.pointings, icrs)
     period = _geometric(settings.period_s, settings.n_periods)
     width = _geometric(settings.width_s, settings.n_widths)
     seen = np.empty((len(settings.flux_jy), len(places.pixel), len(period), len(width)), np.float32)

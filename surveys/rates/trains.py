@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surveys.coverage.completeness import Completeness
+from surveys.coverage.motion import earlier_s
 from surveys.coverage.pointings import Pointings
 from surveys.coverage.visits import Visits
 
@@ -37,13 +38,13 @@ class Stays:
     ----------
     place : (n,) int
     middle_s : (n,)
-        Their middles, from a common time.
+        Their middles, from a common time; at the barycentre, if places are known.
     seconds : (n,)
         Their lengths.
     live : (n,)
         Share of them that was searched.
-    sigma_1s : (n,)
-        Noise of one second over the gain, Jy s^1/2.
+    sigma_1s : (n, k)
+        Noise of one second over the gain, Jy s^1/2, in k equally long parts of each.
     tsamp_s, threshold, max_width_s : (n,)
         Of their searches.
     """
@@ -66,11 +67,25 @@ class Stays:
         return replace(Stays(**rows), place=rows["place"] - place)
 
     @classmethod
-    def of(cls, visits: Visits, pointings: Pointings) -> Stays:
-        """Those of visits; ones without any time that was searched are left out."""
+    def of(
+        cls, visits: Visits, pointings: Pointings, icrs: NDArray[np.float64] | None = None
+    ) -> Stays:
+        """Those of visits; ones without any time that was searched are left out.
+
+        Parameters
+        ----------
+        visits : Visits
+        pointings : Pointings
+        icrs : (place, 3), optional
+            Unit vectors of the places. The Earth moves by up to 500 s against them, and a period
+            is constant at the barycentre alone.
+        """
         some = (visits.searched_s > 0) & (visits.seconds > 0)
         first = visits.start_mjd[some].min() if some.any() else 0.0
         middle = (visits.start_mjd[some] - first) * 86400 + visits.seconds[some] / 2
+        if icrs is not None:
+            mjd = visits.start_mjd[some] + visits.seconds[some] / 2 / 86400
+            middle = middle + earlier_s(icrs[visits.place[some]], mjd)
         which = visits.pointing[some]
         searches = (pointings.tsamp_s, pointings.threshold, pointings.max_width_s)
         return cls(
@@ -78,7 +93,7 @@ class Stays:
             middle,
             visits.seconds[some],
             (visits.searched_s / np.maximum(visits.seconds, 1e-300))[some],
-            visits.sigma_1s[some],
+            visits.levels_1s[some],
             *(values[which] for values in searches),
         )
 
@@ -94,12 +109,14 @@ def lengths_and_shares(
         The share has the time that was flagged in it: of pulses in it nothing is found.
     """
     log_sigma = np.rint(np.log(stays.sigma_1s) / _LOG_STEP)
+    n_levels = log_sigma.shape[1]
+    searches = (stays.tsamp_s, stays.threshold, stays.max_width_s)
     kinds, which = np.unique(
-        np.stack([log_sigma, stays.tsamp_s, stays.threshold, stays.max_width_s]),
+        np.stack([log_sigma.ravel(), *(np.repeat(column, n_levels) for column in searches)]),
         axis=1,
         return_inverse=True,
     )
-    which = which.ravel()
+    which = which.reshape(log_sigma.shape)
     sigma, (tsamp, threshold, widest) = np.exp(kinds[0] * _LOG_STEP), kinds[1:, :, None]
     # Close together at the beginning: S/N goes with the root.
     part = np.linspace(0, 1, _PARTS) ** 2
@@ -114,19 +131,25 @@ def lengths_and_shares(
         summed = np.concatenate([np.zeros((len(found), 1)), np.cumsum(steps, axis=1)], axis=1)
         most = np.minimum(stays.seconds / width, 1.0)
         edges, of_most = (_between(table, which, most) for table in (summed, found))
-        whole = found[which, -1]
+        whole = found[:, -1][which]
+        mean, square = whole.mean(1), (whole**2).mean(1)
         total = np.abs(stays.seconds - width) * of_most + 2 * edges
-        share[:, j] = whole
-        length[:, j] = np.divide(total, whole, out=np.zeros(len(stays)), where=whole > 1e-12)
+        some = mean > 1e-12
+        share[:, j] = np.divide(square, mean, out=np.zeros(len(stays)), where=some)
+        length[:, j] = np.divide(total, share[:, j], out=np.zeros(len(stays)), where=some)
     return length, share * stays.live[:, None]
 
 
 def _between(
-    table: NDArray[np.float64], row: NDArray[np.int64], part: NDArray[np.float64]
+    table: NDArray[np.float64], rows: NDArray[np.int64], part: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Values of the rows of a table at parts of a pulse, linear between its columns."""
-    at = np.sqrt(part) * (_PARTS - 1)
+    """Means over rows (n, k) of a table at parts (n,) of a pulse, linear between its columns."""
+    out = table[:, -1][rows].mean(1)
+    short = np.flatnonzero(part < 1)
+    at = np.sqrt(part[short]) * (_PARTS - 1)
     left = np.minimum(at.astype(np.int64), _PARTS - 2)
     low, high = (left / (_PARTS - 1)) ** 2, ((left + 1) / (_PARTS - 1)) ** 2
-    rest = (part - low) / (high - low)
-    return table[row, left] * (1 - rest) + table[row, left + 1] * rest
+    rest = (part[short] - low) / (high - low)
+    below, above = (table[rows[short], i[:, None]].mean(1) for i in (left, left + 1))
+    out[short] = below * (1 - rest) + above * rest
+    return out

@@ -70,8 +70,8 @@ class Search:
         return max_width_s if self.long_pulses == "cut" else 0.0
 
     def snr_per_jy(self, width_s: float) -> NDArray[np.float64]:
-        """S/N of a pulse of one Jy and a width, by visit; 0 where it is not searched for."""
-        snr = np.zeros(len(self.stays))
+        """S/N of a pulse of one Jy and a width in the parts of visits; 0 if not searched for."""
+        snr = np.zeros(self.stays.sigma_1s.shape)
         for (tsamp, _, widest), rows in self.kinds:
             held = self.held_s(width_s, widest)
             snr[rows] = held / math.sqrt(max(held, tsamp)) / self.stays.sigma_1s[rows]
@@ -135,10 +135,10 @@ def _missed(
         search.completeness,
     )
     with jax.enable_x64(True):
-        visits = np.stack([log_sigma, stays.seconds[rows], stays.live[rows]])
         none = _none_of_a_train(
             jnp.asarray((padded - table[0]) / _LOG_STEP),
-            jnp.asarray(visits) / jnp.asarray([_LOG_STEP, 1.0, 1.0])[:, None],
+            jnp.asarray(log_sigma.T / _LOG_STEP),
+            jnp.asarray(np.stack([stays.seconds[rows], stays.live[rows]])),
             jnp.asarray(np.stack([share[:, 0], length[:, 0]])),
             jnp.asarray(pulse),
         )
@@ -147,18 +147,31 @@ def _missed(
 
 @jax.jit
 def _none_of_a_train(
-    flux: jax.Array, visits: jax.Array, table: jax.Array, pulse: jax.Array
+    flux: jax.Array, levels: jax.Array, visits: jax.Array, table: jax.Array, pulse: jax.Array
 ) -> jax.Array:
-    """Chance of visits to find no pulse, (v, k); logarithms are in steps of the table."""
+    """Chance of visits to find none, (v, k), of their levels of noise (l, v).
+
+    Logarithms are in steps of the table. See :mod:`surveys.rates.trains` for the means.
+    """
     period, width, held = pulse
-    sigma, seconds, live = visits[:, :, None]
-    place = flux - sigma
-    i = jnp.clip(place.astype(jnp.int32), 0, table.shape[1] - 2)
-    part = place - i
-    found, edges = table[:, i] * (1 - part) + table[:, i + 1] * part
-    found = jnp.minimum(found * live, _MOST_SHARE)
-    turns = jnp.maximum(seconds + width - 2 * held + edges, 0.0) / period
+    seconds, live = visits[:, :, None]
+
+    def add(sums: tuple[jax.Array, ...], sigma: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+        place = flux - sigma[:, None]
+        i = jnp.clip(place.astype(jnp.int32), 0, table.shape[1] - 2)
+        part = place - i
+        found, edges = table[:, i] * (1 - part) + table[:, i + 1] * part
+        lasts = jnp.maximum(seconds + width - 2 * held + edges, 0.0)
+        return tuple(
+            a + b for a, b in zip(sums, (found, found**2, found * lasts), strict=True)
+        ), None
+
+    nothing = jnp.zeros((levels.shape[1], len(flux)))
+    (mean, square, total), _ = jax.lax.scan(add, (nothing, nothing, nothing), levels)
+    found = square / jnp.maximum(mean, 1e-30)
+    turns = total / len(levels) / jnp.maximum(found, 1e-30) / period
     turns = jnp.where(seconds >= width, turns, 0.0)
+    found = jnp.minimum(found * live, _MOST_SHARE)
     whole = jnp.floor(turns)
     return jnp.exp(whole * jnp.log1p(-found)) * (1 - (turns - whole) * found)
 
@@ -168,7 +181,8 @@ def _visits_of_a_pulse(stays: Stays, i: int, held_s: float, log_snr: NDArray) ->
     one = np.ones(len(log_snr))
     columns = (stays.tsamp_s[i], stays.threshold[i], stays.max_width_s[i])
     number = np.arange(len(log_snr))
-    return Stays(number, 0 * one, held_s * one, one, np.exp(-log_snr), *(c * one for c in columns))
+    sigma = np.exp(-log_snr)[:, None]
+    return Stays(number, 0 * one, held_s * one, one, sigma, *(c * one for c in columns))
 
 
 @dataclass(frozen=True)

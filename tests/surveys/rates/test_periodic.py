@@ -7,11 +7,19 @@ from itertools import product
 
 import numpy as np
 import pytest
+from astropy.coordinates import EarthLocation, SkyCoord
+from astropy.time import Time
+from scipy.special import ndtr
 
 from surveys.coverage.completeness import IdealCompleteness
+from surveys.coverage.exposure import expose
+from surveys.coverage.motion import unit_vectors
+from surveys.coverage.pointings import Pointings
 from surveys.coverage.visits import visits
 from surveys.rates.fake_surveys import FakeTrain, sources_seen
 from surveys.rates.periodic import Trains, p_seen
+from surveys.rates.run import periodic_limits
+from surveys.rates.settings import PeriodicSettings
 from surveys.rates.trains import Stays, lengths_and_shares
 
 IDEAL = IdealCompleteness()
@@ -25,13 +33,14 @@ def stays_of(seconds, sigma=0.01, live=1.0, begin=None, place=None, max_width=1e
     begin = 1e5 * np.arange(n) if begin is None else np.asarray(begin, float)
     full = [np.broadcast_to(v, n).astype(float) for v in (live, sigma, 0.1, 7.0, max_width)]
     where = np.zeros(n, np.int64) if place is None else np.asarray(place)
+    full[1] = full[1][:, None]
     return Stays(where, begin + seconds / 2, seconds, *full)
 
 
 def repeated(stays: Stays, n: int) -> Stays:
     """The visits of one place for many sources."""
     tiled = {
-        name: np.tile(getattr(stays, name), n)
+        name: np.concatenate([getattr(stays, name)] * n)
         for name in ("middle_s", "seconds", "live", "sigma_1s", "tsamp_s", "threshold",
                      "max_width_s")
     }  # fmt: skip
@@ -169,3 +178,51 @@ def test_visits_of_pointings_are_taken_over(pointings):
     np.testing.assert_allclose(stays.middle_s, begin + stays.seconds / 2, atol=1e-3)
     flagged = replace(pointings, searched_s=np.zeros(len(pointings)))
     assert len(Stays.of(visits(flagged, ra, dec), flagged)) == 0
+
+
+@pytest.mark.parametrize("peak_snr", [7.0, 9.0, 14.0, 35.0])
+@pytest.mark.parametrize(("period", "width"), [(5000.0, 1.0), (400.0, 20.0), (100.0, 1.0)])
+def test_pulses_in_a_beam_that_drifts_are_found_by_the_gain_of_their_moment(
+    peak_snr, period, width
+):
+    fwhm, half_s, sigma = 3.2, 3000.0, 0.04
+    pointing = Pointings.of(
+        start_mjd=60000.0, duration_s=2 * half_s, ra=100.0, dec=30.0, drift=True,
+        noise_jy=sigma / np.sqrt(0.1), tsamp_s=0.1, beam_fwhm_deg=fwhm, threshold=7.0,
+    )  # fmt: skip
+    ra, dec = (float(a[0]) for a in pointing.at(half_s))
+    stays = Stays.of(visits(pointing, ra, dec), pointing)
+    flux = peak_snr * sigma / np.sqrt(width)
+    p = one(stays, FakeTrain(flux, period, width))
+    # Pulse after pulse through the middle of the beam, at each phase.
+    turns = np.arange(-(half_s // period) - 2, half_s // period + 2)
+    begin = ((np.arange(20_000) + 0.5)[:, None] / 20_000 + turns) * period
+    aside = (begin + width / 2) * 15.041067 / 3600 * np.cos(np.radians(dec)) / fwhm
+    gain = np.exp(-4 * np.log(2) * aside**2)
+    found = np.where(gain >= 0.1, ndtr(peak_snr * gain - 7), 0.0)
+    assert p == pytest.approx(1 - np.prod(1 - found, axis=1).mean(), rel=0.1)
+
+
+def test_common_phases_are_those_at_the_barycentre():
+    ra, dec = 90.0, 23.4
+    half_a_year = Pointings.of(
+        start_mjd=60000.0 + np.array([0.0, 100.0, 182.6]), duration_s=100.0, ra=ra, dec=dec,
+        noise_jy=0.01, tsamp_s=0.1, beam_fwhm_deg=3.2, threshold=7.0,
+    )  # fmt: skip
+    found = visits(half_a_year, ra, dec)
+    middle = Stays.of(found, half_a_year, unit_vectors(ra, dec)[None]).middle_s
+    site = EarthLocation.from_geocentric(0, 0, 6.4e6, unit="m")
+    times = Time(found.start_mjd + 50 / 86400, format="mjd", scale="utc", location=site)
+    way = times.light_travel_time(SkyCoord(ra, dec, unit="deg"), ephemeris="builtin")
+    wanted = (times.tdb + way - times.tdb[0] - way[0]).to_value("s")
+    np.testing.assert_allclose(middle - middle[0], wanted, atol=0.05)
+    assert np.ptp(way.to_value("s")) > 300
+    # Limits take it: what was on the same phase at the telescope is not any more.
+    period = 182.6 * 86400 / 20_000
+    coverage = expose(half_a_year.chosen([0, 2]), 64)
+    settings = PeriodicSettings(
+        flux_jy=(100.0,), period_s=(period * (1 - 1e-9), period * (1 + 1e-9)), width_s=(0.99, 1.01),
+        n_periods=1, n_widths=1, phases="common",
+    )  # fmt: skip
+    seen = periodic_limits(coverage, settings, IDEAL, 3.0).seen
+    assert (seen > 1.5 * 100 / period).all()

@@ -25,7 +25,9 @@ def search_of(seconds, sigma=0.05, share=1.0, cell=None, max_width=100.0, tsamp=
     seconds = np.atleast_1d(np.asarray(seconds, float))
     cell = np.zeros(len(seconds), int) if cell is None else np.asarray(cell)
     columns = np.broadcast_arrays(0.0, seconds, share, sigma, tsamp, 7.0, max_width)
-    return Search(Stays(cell, *(c.astype(float) for c in columns)), IdealCompleteness(), **more)
+    columns = [c.astype(float) for c in columns]
+    columns[3] = columns[3][:, None]
+    return Search(Stays(cell, *columns), IdealCompleteness(), **more)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_visits_of_searches_of_several_kinds():
     """Each by its own sampling, threshold and widest pulse, as the likelihood has it."""
     one = np.ones(4)
     stays = Stays(
-        np.array([0, 0, 1, 1]), 0 * one, 500 * one, 0.9 * one, 0.05 * one,
+        np.array([0, 0, 1, 1]), 0 * one, 500 * one, 0.9 * one, 0.05 * one[:, None],
         np.array([0.1, 5.0, 0.1, 0.1]), np.array([7.0, 7.0, 6.0, 9.0]),
         np.array([100.0, 100.0, np.inf, 2.0]),
     )  # fmt: skip

@@ -36,7 +36,8 @@ def sky(pixel, nside, visits=((400.0, 0.02), (900.0, 0.06))):
     seconds, sigma = (np.tile(a, n) for a in np.array(visits).T)
     ones = np.ones(n * v)
     stays = Stays(
-        np.repeat(np.arange(n), v), 0 * ones, seconds, ones, sigma, 0.1 * ones, 7 * ones, 200 * ones
+        np.repeat(np.arange(n), v), 0 * ones, seconds, ones, sigma[:, None],
+        0.1 * ones, 7 * ones, 200 * ones,
     )  # fmt: skip
     area = np.full(n, healpy.nside2pixarea(nside, degrees=True))
     region = Region(pixel, nside, "galactic", l, b, l, b, area, np.full(n, sum(seconds[:v])))
