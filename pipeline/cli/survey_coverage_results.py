@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import resource
 import sys
@@ -15,7 +14,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from astropy.io import fits
 from numpy.typing import NDArray
 
 from pipeline.cli.survey_coverage_figures import area_figure, sky_figure
@@ -24,6 +22,7 @@ from pipeline.report.style import to_png
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
+from pipeline.sinks.healpix import fits_bytes, write_sky_map
 from pipeline.versions import versions
 from surveys.coverage.completeness import Completeness
 from surveys.coverage.coverage import Coverage
@@ -91,10 +90,10 @@ def write_results(
     }
     maps = {f"exposure_{one.label}": (one.seconds / HOUR_S, "h") for one in made}
     maps |= {f"sensitivity_{width:g}s": (values, "Jy") for width, values in depths.items()}
-    files = {f"{name}.fits": _map_file(coverage, *one) for name, one in maps.items()}
+    files = {}
     for one in made:
         above = one.seconds > settings.above_hours[0] * HOUR_S
-        files[f"outline_{one.label}.fits"] = _bytes(moc(coverage, above))
+        files[f"outline_{one.label}.fits"] = fits_bytes(moc(coverage, above))
     if draw:
         for name, (values, unit) in maps.items():
             label = f"{'exposure' if unit == 'h' else 'flux density'} ({unit})"
@@ -103,7 +102,12 @@ def write_results(
         files["area.png"] = to_png(area_figure(coverage, made))
     for name, content in files.items():
         write_bytes(out / name, content)
-    _remove_others(out, set(files))
+    for name, one in maps.items():
+        columns = {name.partition("_")[0].upper(): one}
+        write_sky_map(
+            out / f"{name}.fits", (coverage.nside, coverage.frame), coverage.pixel, columns
+        )
+    _remove_others(out, set(files) | {f"{name}.fits" for name in maps})
     areas = area_table(coverage, made, settings.above_hours)
     summary = _summary(run, settings, completeness, made, depths)
     areas.meta.update(json.loads(json.dumps({k: summary[k] for k in ("config", "versions")})))
@@ -208,33 +212,6 @@ def _title(name: str, settings: CoverageSettings) -> str:
     if what == "exposure":
         return f"Exposure to pulses of {words}"
     return f"Flux density at which {settings.share:.0%} of the pulses of {words} are found"
-
-
-def _map_file(coverage: Coverage, values: NDArray[np.floating], unit: str) -> bytes:
-    """A HEALPix map of a part of the sky; pixels without a value are left out."""
-    there = np.isfinite(values)
-    columns = [
-        fits.Column(name="PIXEL", format="K", array=coverage.pixel[there]),
-        fits.Column(name="VALUE", format="E", unit=unit, array=values[there].astype(np.float32)),
-    ]
-    table = fits.BinTableHDU.from_columns(columns, name="MAP")
-    table.header.update({
-        "PIXTYPE": "HEALPIX",
-        "ORDERING": "NESTED",
-        "NSIDE": coverage.nside,
-        "COORDSYS": "G" if coverage.frame == "galactic" else "C",
-        "INDXSCHM": "EXPLICIT",
-        "OBJECT": "PARTIAL",
-        "OBS_NPIX": int(there.sum()),
-        "GRAIN": 1,
-    })  # fmt: skip
-    return _bytes(fits.HDUList([fits.PrimaryHDU(), table]))
-
-
-def _bytes(units: fits.HDUList) -> bytes:
-    memory = io.BytesIO()
-    units.writeto(memory)
-    return memory.getvalue()
 
 
 def _plain(settings: CoverageSettings) -> dict[str, Any]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import healpy
 import numpy as np
 from astropy.table import Table
 
 from pipeline.cli.survey_exclude_figures import figures
 from pipeline.report.style import to_png
-from pipeline.sinks.atomic import write_atomically, write_bytes
+from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
+from pipeline.sinks.healpix import write_sky_map
 from pipeline.versions import versions
 from surveys.transients.exclusion import Exclusion
 from surveys.transients.roche import COMPANIONS, least_period_s
@@ -30,10 +29,8 @@ CELL_COLUMNS = tuple(
     "pixel ra dec l b area seconds sources median_distance p_none_of_one expected density_limit "
     "rejected_points rejected_points_all".split()
 )
-_MAP = "rejected.fits"
 _NOTHING = "nothing"
 """An empty word would be read back as one that is masked."""
-_COORDINATES = {"icrs": "C", "galactic": "G"}
 
 
 def write_results(out: Path, found: Exclusion, coverage: Path) -> dict[str, Any]:
@@ -49,7 +46,14 @@ def write_results(out: Path, found: Exclusion, coverage: Path) -> dict[str, Any]
     for name, table in (("exclusion", grid_table(found)), ("cells", cells_table(found))):
         table.meta.update(about)
         write_table(out / f"{name}.ecsv", table)
-    _write_map(out / _MAP, found)
+    region = found.region
+    shares = {"REJECTED": found.rejected_points, "REJECTED_ALL": found.rejected_points_all}
+    write_sky_map(
+        out / "rejected.fits",
+        (region.nside, region.frame),
+        region.pixel,
+        {name: (values, "") for name, values in shares.items()},
+    )
     for name, figure in figures(found).items():
         write_bytes(out / name, to_png(figure))
     write_summary(out / "summary.json", summary)
@@ -127,26 +131,6 @@ def cells_table(found: Exclusion) -> Table:
     table.meta.update(nside=region.nside, frame=region.frame, ordering="NESTED",
                       reference=found.reference)  # fmt: skip
     return table
-
-
-def _write_map(path: Path, found: Exclusion) -> None:
-    """Share of the possible grid that is rejected in each cell, NESTED; UNSEEN elsewhere."""
-    region = found.region
-    sky = np.full(healpy.nside2npix(region.nside), healpy.UNSEEN, np.float32)
-    sky[region.pixel] = found.rejected_points
-    every = np.full_like(sky, healpy.UNSEEN)
-    every[region.pixel] = found.rejected_points_all
-
-    def write(temporary: Path) -> None:
-        with warnings.catch_warnings():
-            # Of names of columns, for which healpy has its own.
-            warnings.simplefilter("ignore")
-            healpy.write_map(
-                str(temporary), [sky, every], nest=True, overwrite=True, dtype=np.float32,
-                coord=_COORDINATES[region.frame], column_names=["REJECTED", "REJECTED_ALL"],
-            )  # fmt: skip
-
-    write_atomically(path, write)
 
 
 def _summary(found: Exclusion, coverage: Path) -> dict[str, Any]:

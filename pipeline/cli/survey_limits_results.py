@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import healpy
 import numpy as np
 
 from pipeline.cli.survey_limits_figures import figures
 from pipeline.report.style import to_png
-from pipeline.sinks.atomic import write_atomically, write_bytes
+from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
+from pipeline.sinks.healpix import write_sky_map
 from pipeline.versions import versions
 from surveys.rates.published import published
 from surveys.rates.run import Limits, PeriodicLimits
@@ -48,7 +48,7 @@ def write_results(out: Path, limits: Limits) -> dict[str, Any]:
         write_table(out / f"{name}.ecsv", table)
     written = {f"{name}.ecsv" for name in tables}
     if np.isfinite(limits.map_rate).any():
-        write_atomically(out / "limits.fits", partial(_write_map, limits=limits))
+        _write_map(out / "limits.fits", limits)
         written.add("limits.fits")
     write_hdf5(out / "cells.h5", partial(_fill_cells, limits=limits))
     if limits.periodic is not None:
@@ -165,23 +165,19 @@ def _median(values: np.ndarray) -> float | None:
 
 
 def _write_map(path: Path, limits: Limits) -> None:
-    there = limits.map
-    known = np.isfinite(limits.map_rate)
-    maps = [
-        there.values(np.where(known, values, healpy.UNSEEN))
-        for values in (limits.map_rate, limits.map_hours)
-    ]
-    healpy.write_map(
-        path, maps, nest=True, coord="G" if there.frame == "galactic" else "C", partial=True,
-        dtype=np.float32, column_names=["LIMIT", "EXPOSURE"], column_units=["h-1 deg-2", "h"],
-        overwrite=True,
-        extra_header=[
-            ("FLUX", limits.settings.bursts.map_flux_jy, "Jy"),
-            ("WIDTH", limits.settings.bursts.map_width_s, "s"),
+    there, bursts = limits.map, limits.settings.bursts
+    write_sky_map(
+        path,
+        (there.nside, there.frame),
+        there.pixel,
+        {"LIMIT": (limits.map_rate, "h-1 deg-2"), "EXPOSURE": (limits.map_hours, "h")},
+        cards=[
+            ("FLUX", bursts.map_flux_jy, "Jy"),
+            ("WIDTH", bursts.map_width_s, "s"),
             ("CONFID", limits.settings.counts.confidence, "confidence of the limits"),
             ("NFOUND", limits.counts.k, "counted in the whole survey"),
         ],
-    )  # fmt: skip
+    )
 
 
 def _fill_cells(file: h5py.File, limits: Limits) -> None:
