@@ -16,7 +16,7 @@ import json
 import math
 import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -88,29 +88,28 @@ def _build(table: Mapping[str, Any], cls: type[T], where: str, prefix: str) -> T
     for name, f in known.items():
         if name not in table and f.default is MISSING and f.default_factory is MISSING:
             raise InputError(where, prefix + name, "is missing", f"add the key {name!r}")
-    values = {k: _convert(v, hints[k], where, prefix + k) for k, v in table.items()}
+    values = {k: convert(v, hints[k], where, prefix + k) for k, v in table.items()}
     try:
         return cls(**values)
     except ValueError as error:
-        raise input_error(error, where, prefix) from error
+        raise input_error(error, where, lambda field: prefix + field) from error
 
 
-def input_error(error: ValueError, where: str, prefix: str = "", option: bool = False) -> Exception:
+def input_error(error: ValueError, where: str, called: Callable[[str], str] = str) -> Exception:
     """What to raise for the problem of a field, with the place where the user wrote it.
 
     Settings of packages that know nothing of this one have problems of their own, with the same
-    attributes. Any other error is given back. A field may be that of an option.
+    attributes. Any other error is given back. `called` says what a field is to its user.
     """
     try:
         field, problem, remedy = (getattr(error, a) for a in ("field", "problem", "remedy"))
     except AttributeError:
         return error
-    name = "--" + field.replace("_", "-") if option else prefix + field
-    return InputError(where, name, problem, remedy)
+    return InputError(where, called(field), problem, remedy)
 
 
-def _convert(value: Any, hint: Any, where: str, key: str) -> Any:
-    """``value`` as the annotation ``hint`` wants it, or an error naming ``key``."""
+def convert(value: Any, hint: Any, where: str, key: str) -> Any:
+    """``value`` as the annotation ``hint`` wants it, or an InputError naming ``key``."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
         return _convert_union(value, hint, where, key)
@@ -135,7 +134,7 @@ def _convert_union(value: Any, hint: Any, where: str, key: str) -> Any:
     errors = []
     for option in options:
         try:
-            return _convert(value, option, where, key)
+            return convert(value, option, where, key)
         except InputError as error:
             errors.append(error)
     raise errors[0]
@@ -145,12 +144,12 @@ def _convert_tuple(value: Any, args: tuple[Any, ...], where: str, key: str) -> t
     if not isinstance(value, list | tuple):
         raise _wrong_type(value, "a list", where, key)
     if len(args) == 2 and args[1] is Ellipsis:
-        return tuple(_convert(v, args[0], where, f"{key}[{i}]") for i, v in enumerate(value))
+        return tuple(convert(v, args[0], where, f"{key}[{i}]") for i, v in enumerate(value))
     if len(value) != len(args):
         problem = f"has {len(value)} entries instead of {len(args)}"
         raise InputError(where, key, problem, f"give {len(args)} values")
     pairs = enumerate(zip(value, args, strict=True))
-    return tuple(_convert(v, a, where, f"{key}[{i}]") for i, (v, a) in pairs)
+    return tuple(convert(v, a, where, f"{key}[{i}]") for i, (v, a) in pairs)
 
 
 def _convert_scalar(value: Any, hint: Any, where: str, key: str) -> Any:

@@ -30,7 +30,7 @@ def classify(
     from pipeline.classifier.classify import classify_folder
     from pipeline.classifier.model import load
     from pipeline.classifier.settings import ClassifierSettings
-    from pipeline.cli.search import with_options
+    from pipeline.cli.options import with_options
 
     settings = with_options(ClassifierSettings(), {"model": model, "prior": prior})
     classifier = load(settings.model)

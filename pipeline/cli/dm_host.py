@@ -43,14 +43,14 @@ def dm_host(
     """
     from cosmo.background import cosmology_named
     from pipeline.cli.dm_host_results import said, write_results
+    from pipeline.cli.options import with_options
     from pipeline.cli.progress import progress_bar
-    from pipeline.cli.search import with_options
     from pipeline.config import load_config
     from surveys.sightlines.budget import budget
     from surveys.sightlines.settings import SightlineSettings
 
     settings = load_config(frb, SightlineSettings)
-    mc = with_options(settings.mc, {"n_draws": draws, "seed": seed})
+    mc = with_options(settings.mc, {"n_draws": draws, "seed": seed}, {"n_draws": "draws"})
     settings = replace(settings, mc=mc)
     edges = tuple(dict.fromkeys(r_max or [settings.gas.r_max]))
     for edge in edges:

@@ -36,8 +36,8 @@ def dm_sample(
     Example: slowburst dm-sample bursts.toml --out sample
     """
     from pipeline.cli.dm_sample_results import said, write_results
+    from pipeline.cli.options import with_options
     from pipeline.cli.progress import progress_bar
-    from pipeline.cli.search import with_options
     from pipeline.config import input_error, load_config
     from surveys.ensembles.building import ensemble_of
     from surveys.ensembles.sampling import sample

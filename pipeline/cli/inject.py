@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.options import with_options
 from pipeline.cli.progress import progress_bar
-from pipeline.cli.search import with_options
 
 
 def inject(

@@ -43,7 +43,8 @@ def periods(
 
     Example: slowburst periods recording.h5 --candidates results --out periods
     """
-    from pipeline.cli.search import tell_notes, with_options
+    from pipeline.cli.options import with_options
+    from pipeline.cli.search import tell_notes
     from pipeline.config import load_config
     from pipeline.errors import InputError
     from pipeline.periodicity.arrivals import read_candidates

@@ -34,7 +34,7 @@ def plan(
     Example: slowburst plan --freq 1465:1130:336 --tsamp 0.00126646 --size 1 --dm-max 1000
     """
     from pipeline import device
-    from pipeline.cli.search import with_options
+    from pipeline.cli.options import with_options
     from pipeline.planning import describe_plan, header_for
     from pipeline.readers import open_recording
     from pipeline.search import SearchSettings, plan_for

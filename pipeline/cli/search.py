@@ -6,13 +6,13 @@ import importlib
 import json
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli import known as known_option
+from pipeline.cli.options import with_options
 from pipeline.cli.progress import progress_bar
 
 
@@ -120,16 +120,6 @@ _NEEDED_LATER = ("sklearn.cluster", "pipeline.report")
 def _import(names: tuple[str, ...]) -> None:
     for name in names:
         importlib.import_module(name)
-
-
-def with_options(settings: Any, given: dict[str, Any]) -> Any:
-    """Settings with what was given on the command line."""
-    from pipeline.config import input_error
-
-    try:
-        return replace(settings, **{k: v for k, v in given.items() if v is not None})
-    except ValueError as error:
-        raise input_error(error, "command line", option=True) from error
 
 
 def imaging_options(config: Path | None, given: dict[str, Any]) -> Any:

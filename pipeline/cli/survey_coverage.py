@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -51,6 +51,7 @@ def coverage(
 
     Example: slowburst survey coverage results/* --out coverage --flux 0.3 --width 2
     """
+    from pipeline.cli.options import with_options
     from pipeline.cli.progress import progress_bar
     from pipeline.cli.survey_coverage_results import begun, said, save, write_results
     from pipeline.config import load_config
@@ -61,7 +62,8 @@ def coverage(
 
     settings = load_config(config, CoverageSettings) if config else CoverageSettings()
     given = {"nside": nside, "frame": frame, "completeness": completeness}
-    settings = _with_options(settings, given | {"flux_jy": flux, "width_s": width})
+    given |= {"flux_jy": flux, "width_s": width}
+    settings = with_options(settings, given, {"flux_jy": "flux", "width_s": "width"})
     check_folder(out)
     share = IdealCompleteness(efficiency=settings.efficiency)
     found = read_completeness(settings.completeness) if settings.completeness else share
@@ -74,15 +76,3 @@ def coverage(
     for line in said(summary):
         typer.echo(line)
     typer.echo(f"results: {out}")
-
-
-def _with_options(settings: Any, given: dict[str, Any]) -> Any:
-    """Settings with options of the command line, which are checked like those of a file."""
-    from dataclasses import replace
-
-    from pipeline.config import parse_config
-
-    options = {name: value for name, value in given.items() if value not in (None, [])}
-    # Types and words are checked by what reads files.
-    checked = parse_config(options, type(settings), "command line")
-    return replace(settings, **{name: getattr(checked, name) for name in options})

@@ -41,7 +41,7 @@ def expected(
 
     Example: slowburst survey expected results --out expected --known pulsars.csv
     """
-    from pipeline.cli.search import with_options
+    from pipeline.cli.options import with_options
     from pipeline.cli.survey_expected_field import look, seen_of
     from pipeline.cli.survey_expected_results import said, write_results
     from pipeline.errors import InputError

@@ -41,6 +41,7 @@ def limits(
     """
     from dataclasses import replace
 
+    from pipeline.cli.options import with_options
     from pipeline.cli.progress import progress_bar
     from pipeline.cli.survey_limits_results import said, write_results
     from pipeline.config import input_error, load_config
@@ -55,14 +56,11 @@ def limits(
     if config is not None:
         settings = load_config(config, LimitsSettings).found_from(config.parent)
     given = {"detections": detections, "events": events, "confidence": confidence}
-    given = {name: value for name, value in given.items() if value is not None}
-    try:
-        settings = replace(settings, counts=replace(settings.counts, **given))
-    except SettingProblem as error:
-        raise input_error(error, "command line", option=True) from error
-    if completeness is not None:
-        found = replace(settings.completeness, folder=completeness)
-        settings = replace(settings, completeness=found)
+    counts = with_options(settings.counts, given)
+    found = with_options(
+        settings.completeness, {"folder": completeness}, {"folder": "completeness"}
+    )
+    settings = replace(settings, counts=counts, completeness=found)
     check_folder(out)
     prepare()
     try:

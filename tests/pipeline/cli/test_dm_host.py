@@ -308,7 +308,7 @@ def test_files_that_are_not_there_or_cut_off(is_refused, files, tmp_path):
         (["--columns", "a.toml"], "a.toml: "),
         (["--r-max", "0"], "command line: --r-max: is 0.0; give 0.01 to 20"),
         (["--r-max", "1", "--r-max", "nan"], "command line: --r-max: is nan"),
-        (["--draws", "3"], "command line: --n-draws: is 3"),
+        (["--draws", "3"], "command line: --draws: is 3"),
         (["--seed", "-1"], "command line: --seed: is -1"),
     ],
 )  # fmt: skip

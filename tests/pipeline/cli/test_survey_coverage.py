@@ -123,10 +123,10 @@ def test_a_measured_completeness_is_used(table, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        (["--nside", "100"], "command line: nside: is 100; give a power of two"),
-        (["--frame", "ecliptic"], "frame: 'ecliptic' is not one of 'icrs', 'galactic'"),
-        (["--flux", "-1"], "flux_jy: has -1.0; give numbers above 0"),
-        (["--flux", "nan"], "flux_jy[0]: is nan"),
+        (["--nside", "100"], "command line: --nside: is 100; give a power of two"),
+        (["--frame", "ecliptic"], "--frame: 'ecliptic' is not one of 'icrs', 'galactic'"),
+        (["--flux", "-1"], "--flux: has -1.0; give numbers above 0"),
+        (["--flux", "nan"], "--flux[0]: is nan"),
         (["--completeness", "nowhere"], "nowhere: file: does not exist"),
     ],
 )
