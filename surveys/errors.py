@@ -56,16 +56,27 @@ class SettingProblem(ValueError):
 def check_ranges(settings: object, ranges: Mapping[str, tuple[float, float]]) -> None:
     """Raise SettingProblem for the first value that is outside its range; None is none.
 
-    A range that begins at the least positive number is of all that is above 0.
+    A range that begins at the least positive number is of all that is above 0. Of a tuple it is
+    that of each number.
     """
     for name, (least, most) in ranges.items():
         value = getattr(settings, name)
-        if value is None or least <= value <= most:
+        is_many = isinstance(value, tuple)
+        bad = [
+            v for v in (value if is_many else (value,)) if v is not None and not least <= v <= most
+        ]
+        if not bad:
             continue
         if least == math.ulp(0.0):
             remedy = "give a number above 0"
         else:
-            remedy = (
-                f"give {least:g} or more" if most == math.inf else f"give {least:g} to {most:g}"
+            remedy = f"give {_digits(least)} " + (
+                "or more" if most == math.inf else f"to {_digits(most)}"
             )
-        raise SettingProblem(name, f"is {value}", remedy)
+        raise SettingProblem(name, f"{'has' if is_many else 'is'} {bad[0]}", remedy)
+
+
+def _digits(value: float) -> str:
+    """A number in short, unless that is another one."""
+    short = f"{value:g}"
+    return short if float(short) == value else f"{value}"

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
@@ -76,6 +77,17 @@ COMMANDS: tuple[CommandRow, ...] = (
 )
 
 
+def _literal(command: Any) -> Any:
+    """The command with brackets in its help as they are: rich takes them for styles."""
+    command.help = command.help and escape(command.help)
+    for parameter in command.params:
+        if getattr(parameter, "help", None):
+            parameter.help = escape(parameter.help)
+    for own in getattr(command, "commands", {}).values():
+        _literal(own)
+    return command
+
+
 class LazyCommand(TyperCommand):
     """Stands in ``--help`` for a command whose module is not imported yet.
 
@@ -93,10 +105,10 @@ class LazyCommand(TyperCommand):
         """Import the command's module and build the command itself."""
         target = getattr(importlib.import_module(self.row.module), self.row.attribute)
         if isinstance(target, typer.Typer):
-            return get_command(target)
+            return _literal(get_command(target))
         single = typer.Typer(add_completion=False)
         single.command(self.row.name)(target)
-        return get_command(single)
+        return _literal(get_command(single))
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the arguments with the real command, which then runs in that context."""

@@ -17,7 +17,7 @@ survey = typer.Typer(add_completion=False, no_args_is_help=True)
 def _survey() -> None:
     """Plan a survey, map what was searched, and turn silence into limits.
 
-    Example: slowburst survey coverage results/* --out coverage
+    Example: slowburst survey coverage results --out coverage
     """
 
 

@@ -49,7 +49,7 @@ def coverage(
     Writes coverage.h5, maps of exposure and sensitivity, outlines, area.ecsv, summary.json and
     figures. Sources that the folder's coverage.h5 has already are left out.
 
-    Example: slowburst survey coverage results/* --out coverage --flux 0.3 --width 2
+    Example: slowburst survey coverage results --out coverage --flux 0.3 --width 2
     """
     from pipeline.cli.options import with_options
     from pipeline.cli.progress import progress_bar

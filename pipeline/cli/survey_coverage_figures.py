@@ -189,6 +189,8 @@ def area_figure(coverage: Coverage, made: list[Exposure]) -> Figure:
                       label=f"{one.flux_jy:g} Jy, {one.width_s:g} s")  # fmt: skip
     axes.set(xlabel="exposure (h)", ylabel="area (deg²)")
     if axes.lines:
+        # Of a map of one exposure there is more to see than the digits in which its pixels differ.
+        axes.set_xlim(left=min(axes.get_xlim()[0], most / 10))
         log_ticks(axes, "x")
         log_ticks(axes, "y")
         axes.legend(fontsize=8, frameon=False, labelcolor=INK)

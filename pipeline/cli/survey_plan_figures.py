@@ -36,6 +36,7 @@ from surveys.planning.plan import Plan
 from surveys.planning.windows import meridian_elevation
 
 _DAYS = 4
+_DEG_PER_HOUR = 360.98564736629 / 24
 _ZOOM_DEG, _STRIP_DEG = 150.0, 30.0
 _SKY_IN = 9.4, 6.0
 _SUN, _NIGHT = "#d9a400", "#e7ebf2"
@@ -61,12 +62,15 @@ def sky_figure(plan: Plan) -> Figure:
     is_zoomed = (span_l < _ZOOM_DEG and span_b < _ZOOM_DEG / 2) or span_b < _STRIP_DEG
     room = min(_SKY_IN[0], _SKY_IN[1] * span_l / span_b)
     width, height = (room, room * span_b / span_l) if is_zoomed else (9.4, 4.7)
+    # Rims of small tiles would cover them.
+    rim = 0.08 * plan.telescope.field_deg * 72 * width / (span_l if is_zoomed else 360.0)
     figure = new_figure(10.4, height + 1.85)
     place = _inches(figure, 0.5 + (9.4 - width) / 2 + 0.2, 1.4, width, height)
     if is_zoomed:
-        _zoomed(figure.add_axes(place), outlines, colours)
+        _zoomed(figure.add_axes(place), outlines, colours, min(rim, 0.7))
     else:
-        _mollweide(figure.add_axes(place, projection="mollweide"), outlines, colours)
+        sky = figure.add_axes(place, projection="mollweide")
+        _mollweide(sky, outlines, colours, min(rim, 0.3))
     axes = figure.add_axes(_inches(figure, 2.2, 0.6, 5.0, 0.16))
     bar = figure.colorbar(
         ScalarMappable(norm, colormaps[COLOUR_MAP]), cax=axes, orientation="horizontal",
@@ -119,8 +123,8 @@ def _outlines(plan: Plan) -> NDArray[np.float64]:
     return np.stack([l, b], axis=-1)
 
 
-def _zoomed(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
-    axes.add_collection(PolyCollection(list(outlines), facecolors=colours, edgecolors=LINE, lw=0.7))
+def _zoomed(axes: Axes, outlines: NDArray, colours: NDArray, rim: float) -> None:
+    axes.add_collection(PolyCollection(list(outlines), facecolors=colours, edgecolors=LINE, lw=rim))
     low, high = outlines.reshape(-1, 2).min(axis=0) - 1, outlines.reshape(-1, 2).max(axis=0) + 1
     axes.set(xlim=(high[0], low[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.set(xlabel="Galactic longitude l (deg)", ylabel="b (deg)")
@@ -129,7 +133,7 @@ def _zoomed(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
     tidy(axes)
 
 
-def _mollweide(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
+def _mollweide(axes: Axes, outlines: NDArray, colours: NDArray, rim: float) -> None:
     """All the sky; longitude rises to the left, and its zero is in the middle."""
     l, b = np.radians(outlines[..., 0]), np.radians(outlines[..., 1])
     own = l.mean(axis=1, keepdims=True)
@@ -139,7 +143,7 @@ def _mollweide(axes: Axes, outlines: NDArray, colours: NDArray) -> None:
         here = (np.abs(moved[..., 0]) <= np.pi).any(axis=1)
         moved[..., 0] = np.clip(moved[..., 0], -np.pi, np.pi)
         axes.add_collection(
-            PolyCollection(list(moved[here]), facecolors=colours[here], edgecolors=LINE, lw=0.3)
+            PolyCollection(list(moved[here]), facecolors=colours[here], edgecolors=LINE, lw=rim)
         )
     ticks = np.arange(-150, 151, 30)
     axes.set_xticks(np.radians(ticks), [f"{-t % 360}°" for t in ticks])
@@ -196,7 +200,7 @@ def _day(axes: Axes, plan: Plan, schedule: Table, first: float) -> None:
     sun = meridian_elevation(sun_altitude, sun_azimuth) if is_transit else sun_altitude
     axes.plot(hour, np.where(sun_altitude > 0, sun, np.nan), color=_SUN, lw=1.3)
     if is_transit:
-        _region(axes, plan, mjd, hour)
+        _region(axes, plan, float(mjd[0]), float(hour[0]))
     for value in plan.telescope.elevation_deg:
         axes.axhline(value, color=INK, lw=0.9, ls="--")
     rows = schedule[(schedule["start_mjd"] >= first) & (schedule["start_mjd"] < first + 1)]
@@ -231,19 +235,19 @@ def _visits(axes: Axes, plan: Plan, rows: Table, midnight: float) -> None:
     axes.add_collection(LineCollection(list(slews), colors=BLUE, lw=0.6, alpha=0.7, zorder=3))
 
 
-def _region(axes: Axes, plan: Plan, mjd: NDArray, hour: NDArray) -> None:
-    """Elevations at which tiles of the region pass the meridian."""
+def _region(axes: Axes, plan: Plan, mjd: float, hour: float) -> None:
+    """Elevations at which tiles of the region pass the meridian, from a time and its hour on."""
     site, half = plan.telescope.site, plan.telescope.field_deg / 2
-    on_meridian = meridian_ra(mjd, site)[:, None]
     up = 90 + plan.tiles.lat_deg - site.lat.deg
-    width = half / np.maximum(np.cos(np.radians(plan.tiles.lat_deg)), 0.02)
-    across = np.abs((on_meridian - plan.tiles.lon_deg + 180) % 360 - 180)
-    inside = across <= np.minimum(width, 180)
-    for i in range(len(plan.tiles)):
-        axes.fill_between(
-            hour, up[i] - half, up[i] + half, where=inside[:, i], color=SOFT, lw=0,
-            zorder=1,
-        )  # fmt: skip
+    width = np.minimum(half / np.maximum(np.cos(np.radians(plan.tiles.lat_deg)), 0.02), 180)
+    first = (plan.tiles.lon_deg - meridian_ra(np.array([mjd]), site)) % 360
+    # A tile whose middle has passed may still be there, and one day has two passages.
+    across = np.concatenate([first - 360, first, first + 360])
+    up, width = np.tile(up, 3), np.tile(width, 3)
+    left, right = (hour + (across + side * width) / _DEG_PER_HOUR for side in (-1, 1))
+    x, y = [left, right, right, left], [up - half, up - half, up + half, up + half]
+    outlines = np.stack([np.stack(x, 1), np.stack(y, 1)], axis=-1)
+    axes.add_collection(PolyCollection(list(outlines), facecolors=SOFT, lw=0, zorder=1))
 
 
 def _title(figure: Figure, text: str) -> None:

@@ -89,11 +89,15 @@ def edges(centres: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def log_ticks(axes: Axes, which: Literal["x", "y"] = "x") -> None:
-    """Logarithmic axis with plain numbers at 1, 2, 5 and the powers of ten."""
+    """Logarithmic axis with plain numbers at powers of ten, at 1, 2, 5, or at every digit.
+
+    As many as its range has room for; less than a factor of 5 has every digit.
+    """
     axes.set(**{f"{which}scale": "log"})
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = sorted(axis.get_view_interval())
-    subs = (1.0, 2.0, 5.0) if high < 200 * low else (1.0,)
+    subs = (1.0,) if high >= 200 * low else (1.0, 2.0, 5.0)
+    subs = subs if high >= 5 * low else tuple(np.arange(1.0, 10.0))
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

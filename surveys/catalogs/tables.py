@@ -54,7 +54,9 @@ def open_table(path: str | Path, extension: str | int | None, recognised: Recogn
     except InputError:
         raise
     except Exception as error:  # astropy's readers raise many kinds
-        problem = f"cannot be read ({error or type(error).__name__})"
+        # What follows the first line of a message are whole rows of the file.
+        words = str(error).strip().partition("\n")[0] or type(error).__name__
+        problem = f"cannot be read ({words})"
         remedy = "give a whole FITS, ECSV, VOTable, CDS/MRT or CSV table"
         raise InputError(where, "file", problem, remedy) from error
     if len(table) == 0:

@@ -92,8 +92,13 @@ def _read(file: h5py.File, attrs: dict[str, Any], where: str) -> Coverage:
     if seconds.shape != (len(pixel), len(columns)):
         raise ValueError(f"seconds are {seconds.shape}, not {(len(pixel), len(columns))}")
     inside = (pixel >= 0) & (pixel < 12 * nside**2)
-    if not inside.all() or not (np.diff(pixel) > 0).all() or not np.isfinite(seconds).all():
+    is_time = np.isfinite(seconds) & (seconds >= 0)
+    if not inside.all() or not (np.diff(pixel) > 0).all() or not is_time.all():
         raise ValueError("pixels or seconds are impossible")
+    for name in ("sigma_1s", "tsamp_s", "threshold", "max_width_s"):
+        values = getattr(columns, name)
+        if not ((values > 0) & (np.isfinite(values) | (name == "max_width_s"))).all():
+            raise ValueError(f"columns/{name} has numbers that are not above 0")
     pointings = None
     if "pointings" in file:
         pointings = Pointings(**_got(file["pointings"], NAMES), where=where)

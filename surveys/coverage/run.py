@@ -99,7 +99,7 @@ def cover(
     before : Coverage, optional
         The map so far.
     save : callable
-        Called with the map whenever a good deal was added, and at the end.
+        Called with the map whenever a good deal was added, and at the end, unless it is empty.
     tell : callable
         How many pointings are done.
 
@@ -124,9 +124,11 @@ def cover(
     done = 0
     for group in _groups(list(new.items())):
         whole = _added(whole, group, settings, partial(_tell_more, tell, done, total))
-        save(whole)
+        # A map of nothing would hold the next run to its pixels.
+        if len(whole.pixel):
+            save(whole)
         done += sum(len(source.pointings) for _, source in group)
-    if not new:
+    if not new and len(whole.pixel):
         save(whole)
     n_below = sum(source.n_below for source in sources)
     return Run(whole, len(new) + sum(len(p.sources) for p in parts), n_known, n_below)

@@ -10,6 +10,8 @@ from surveys.coverage.coverage import Frame
 from surveys.errors import SettingProblem, check_ranges
 from surveys.scheduling import Workers
 
+FLUXES_JY, TIMES_S = (1e-12, 1e12), (1e-9, 1e9)
+"""Ranges of flux densities and widths of pulses: beyond, numbers in single precision end."""
 _POSITIVE = math.ulp(0.0), math.inf
 
 
@@ -118,6 +120,9 @@ class CoverageSettings:
             "jy_per_unit": _POSITIVE,
             "efficiency": (0.01, 1.0),
             "share": (0.01, 0.99),
+            "flux_jy": FLUXES_JY,
+            "width_s": TIMES_S,
+            "above_hours": TIMES_S,
         }
         check_ranges(self, ranges)
         if self.nside is not None and self.nside & (self.nside - 1):
@@ -126,8 +131,5 @@ class CoverageSettings:
             values = getattr(self, name)
             if not values:
                 raise SettingProblem(name, "is empty", "give at least one number")
-            bad = [v for v in values if not 0 < v < math.inf]
-            if bad:
-                raise SettingProblem(name, f"has {bad[0]}", "give numbers above 0")
             if len(set(values)) < len(values):
                 raise SettingProblem(name, "has a number twice", "give each once")

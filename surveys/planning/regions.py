@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from numpy.typing import NDArray
 
+from surveys.catalogs.tables import numbers, open_table, texts
 from surveys.errors import InputError, unknown
 from surveys.planning.moc import FITS_ERRORS, covered, read_moc, whole_fits
 from surveys.planning.settings import FRAMES, RegionSettings
@@ -148,12 +149,8 @@ def read_places(path: Path, frame: str | None = None) -> tuple[Targets, Table]:
     InputError
         The table cannot be read, lacks a column, is empty or has places that are none.
     """
-    where, remedy = str(path), "give a table as ECSV or CSV"
-    kind = "ascii.ecsv" if path.suffix == ".ecsv" else "ascii.csv"
-    try:
-        table = Table.read(path, format=kind)
-    except Exception as error:  # astropy raises many kinds on a damaged table
-        raise InputError(where, "file", f"cannot be read ({error})", remedy) from error
+    where = str(path)
+    table = open_table(path, None, lambda names: {"ra", "dec"} <= set(names))
     frame = frame or str(table.meta.get("frame", "icrs")).lower()
     if frame not in FRAMES:
         raise unknown(where, "frame", frame, FRAMES)
@@ -161,22 +158,20 @@ def read_places(path: Path, frame: str | None = None) -> tuple[Targets, Table]:
     for name in columns:
         if name not in table.colnames:
             raise InputError(where, name, "is missing", f"give columns {' and '.join(columns)}")
-    if not len(table):
-        raise InputError(where, "rows", "are none", "give one row a place")
     lon, lat = (_degrees(table, name, where) for name in columns)
     if not (np.isfinite(lon) & (np.abs(lat) <= 90)).all():
         row = int(np.argmin(np.isfinite(lon) & (np.abs(lat) <= 90)))
         problem = f"row {row + 1} has {lon[row]:g}, {lat[row]:g}"
         raise InputError(where, " and ".join(columns), problem, "give degrees on the sphere")
     icrs = SkyCoord(lon * u.deg, lat * u.deg, frame=frame).icrs
-    names = table["name"] if "name" in table.colnames else range(1, len(table) + 1)
+    names = texts(table["name"]) if "name" in table.colnames else range(1, len(table) + 1)
     return Targets(tuple(str(n) for n in names), icrs.ra.deg, icrs.dec.deg), table
 
 
 def _degrees(table: Table, name: str, where: str) -> NDArray[np.float64]:
     column = table[name]
     try:
-        values = np.ma.filled(np.ma.asarray(column.data).astype(float), np.nan)
+        values = numbers(column)
         factor = column.unit.to(u.deg) if column.unit else 1.0
     except (u.UnitConversionError, ValueError, TypeError) as error:
         raise InputError(where, name, "is no number of degrees", "give degrees") from error

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from astropy.time import Time
+from erfa import ErfaWarning
 
 from surveys.errors import SettingProblem, check_ranges, unknown
 
 POSITIVE = math.ulp(0.0), math.inf
 FRAMES = ("icrs", "galactic")
+_FIRST_MJD, _LAST_MJD = 36_934.0, 88_069.0
+"""Of 1960, since when there is UTC, and the end of 2099, to which ERFA knows where the Earth is."""
 
 
 @dataclass(frozen=True)
@@ -195,13 +199,20 @@ class TimeSettings:
         first, last = (self._mjd(name) for name in ("start", "end"))
         if not first < last:
             raise SettingProblem("end", f"{self.end} is not after {self.start}", "give a later one")
+        for name, mjd in (("start", first), ("end", last)):
+            if not _FIRST_MJD <= mjd <= _LAST_MJD:
+                remedy = "give a time from 1960 to 2099: beyond, no ephemeris or UTC is known"
+                raise SettingProblem(name, f"is {getattr(self, name)}", remedy)
         if last - first > 400:
             raise SettingProblem("end", f"is {last - first:.0f} d later", "plan 400 days or less")
 
     def _mjd(self, name: str) -> float:
         text = getattr(self, name)
         try:
-            return float(Time(text, scale="utc").mjd)
+            with warnings.catch_warnings():
+                # Of years without UTC, or whose leap seconds nobody knows.
+                warnings.simplefilter("ignore", ErfaWarning)
+                return float(Time(text, scale="utc").mjd)
         except ValueError as error:
             remedy = 'give UTC as in "2026-12-01T00:00:00"'
             raise SettingProblem(name, f"{text!r} is no time", remedy) from error

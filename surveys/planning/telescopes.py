@@ -57,13 +57,13 @@ class Telescope:
     def slew_s(
         self, one: tuple[float, float], altitude_deg: NDArray, mount_deg: NDArray
     ) -> NDArray[np.float64]:
-        """Seconds from (altitude, mount azimuth) to others; both axes move at a time."""
+        """Seconds from (altitude, mount azimuth) to others, both axes at a time; NaN of NaN."""
         axes = (
             np.abs(altitude_deg - one[0]) / self.rates[0],
             (np.abs(mount_deg - one[1]) / self.rates[1]),
         )
         longest = np.maximum(*axes)
-        return np.where(longest > 0, longest + self.settle_s, 0.0)
+        return np.where(longest == 0, 0.0, longest + self.settle_s)
 
     def mount_azimuth(
         self, azimuth_deg: NDArray, end_deg: NDArray, from_deg: float

@@ -8,11 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
+from surveys.coverage.settings import FLUXES_JY, TIMES_S
 from surveys.errors import SettingProblem, check_ranges
 from surveys.rates.background import MOST_COUNTS
 from surveys.rates.poisson import check_counts
 
-POSITIVE = math.ulp(0.0), math.inf
 _MOST_NSIDE = 8192
 
 
@@ -97,7 +97,8 @@ class BurstSettings:
     map_nside: int = 64
 
     def __post_init__(self) -> None:
-        check_ranges(self, {"slope": (0.1, 10.0), "map_flux_jy": POSITIVE, "map_width_s": POSITIVE})
+        ranges = {"slope": (0.1, 10.0), "map_flux_jy": FLUXES_JY, "map_width_s": TIMES_S}
+        check_ranges(self, ranges | {"flux_jy": FLUXES_JY, "width_s": TIMES_S})
         _check_rising(self, "flux_jy", "width_s")
         check_nside(self.map_nside, "map_nside")
 
@@ -163,10 +164,9 @@ class PeriodicSettings:
     nside: int = 64
 
     def __post_init__(self) -> None:
-        check_ranges(
-            self,
-            {"activity": (math.ulp(0.0), 1.0), "n_periods": (1, 1000), "n_widths": (1, 1000)},
-        )
+        ranges = {"activity": (math.ulp(0.0), 1.0), "n_periods": (1, 1000), "n_widths": (1, 1000)}
+        ranges |= {"flux_jy": FLUXES_JY, "period_s": TIMES_S, "width_s": TIMES_S}
+        check_ranges(self, ranges)
         _check_rising(self, "flux_jy", "period_s", "width_s")
         check_nside(self.nside)
 
@@ -210,7 +210,7 @@ def check_nside(nside: int, name: str = "nside") -> None:
 def _check_rising(settings: object, *names: str) -> None:
     for name in names:
         values = getattr(settings, name)
-        if not values or not min(values) > 0:
-            raise SettingProblem(name, f"is {list(values)}", "give numbers above 0")
+        if not values:
+            raise SettingProblem(name, "is empty", "give at least one number")
         if any(a >= b for a, b in pairwise(values)):
             raise SettingProblem(name, f"is {list(values)}", "give rising numbers")

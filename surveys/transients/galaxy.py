@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from surveys.errors import SettingProblem, check_ranges
 
-_POSITIVE = (math.ulp(0.0), math.inf)
+_LENGTHS_PC, _HEIGHTS_PC = (100.0, 1e12), (10.0, 1e12)
+"""Exponentials of the Sun's place over shorter ones overflow."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,11 @@ class GalaxySettings:
     most_pc: float = 30000.0
 
     def __post_init__(self) -> None:
-        names = ("length_pc", "height_pc", "thick_length_pc", "thick_height_pc", "least_pc")
-        check_ranges(self, dict.fromkeys((*names, "most_pc"), _POSITIVE))
-        check_ranges(self, {"thick_share": (0.0, 1.0), "sun_pc": (0.0, 1e6)})
-        check_ranges(self, {"sun_height_pc": (-1e4, 1e4)})
+        scales = {"length_pc": _LENGTHS_PC, "height_pc": _HEIGHTS_PC}
+        check_ranges(self, scales | {f"thick_{name}": span for name, span in scales.items()})
+        check_ranges(self, {"least_pc": (1e-6, 1e3), "most_pc": (1e-6, 1e7)})
+        check_ranges(self, {"thick_share": (0.0, 1.0), "sun_pc": (0.0, 5e4)})
+        check_ranges(self, {"sun_height_pc": (-5e3, 5e3)})
         if self.most_pc <= self.least_pc:
             raise SettingProblem("most_pc", f"is {self.most_pc:g}", "give more than least_pc")
 

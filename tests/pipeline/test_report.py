@@ -23,7 +23,14 @@ from pipeline.errors import InputError
 from pipeline.readers.base import BaseReader
 from pipeline.report import make_report
 from pipeline.report.figures import candidate_figure
-from pipeline.report.style import edges, format_duration, time_unit, to_png
+from pipeline.report.style import (
+    edges,
+    format_duration,
+    log_ticks,
+    new_figure,
+    time_unit,
+    to_png,
+)
 from pipeline.sinks.files import write_results
 from pipeline.sinks.results import Overview, SearchResults
 
@@ -289,3 +296,18 @@ def test_the_table_sorts_in_a_browser(tmp_path):
     np.testing.assert_allclose(shown("mjd-up"), np.sort(results.candidates["mjd"]), rtol=1e-14)
     # Unknown probabilities stay at the end.
     np.testing.assert_array_equal(shown("p-real"), [0.9, *[0.5] * 8, 0.1, np.nan, np.nan])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.054, 0.132), (0.3, 0.9), (0.02, 3.0), (1e-3, 1e3)])
+def test_logarithmic_axes_have_some_numbers_and_none_twice(low, high):
+    figure = new_figure(4, 3)
+    axes = figure.subplots()
+    axes.set_ylim(low, high)
+    log_ticks(axes, "y")
+    figure.canvas.draw()
+    shown = [
+        tick.label1.get_text() for tick in axes.yaxis.get_major_ticks()
+        if low <= tick.get_loc() <= high
+    ]  # fmt: skip
+    assert 3 <= len(shown) <= 8
+    assert len(set(shown)) == len(shown)

@@ -131,6 +131,20 @@ def test_every_command_loads_and_its_help_has_an_example(row, capsys):
     assert "xample" in shown
 
 
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["inject"], "TOML file with [injection] and [search]."),
+        (["survey", "coverage"], "Of HEALPix. [as there is, or 256]"),
+        (["calibrate"], "Of the source, degrees. [the phase centre]"),
+    ],
+)
+def test_brackets_in_help_are_shown(capsys, args, words):
+    assert run(build(), *args, "--help") == 0
+    shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert words in shown
+
+
 def test_help_needs_none_of_the_heavy_libraries(repository):
     script = (
         "import sys; sys.argv = ['slowburst', '--help']\n"

@@ -14,9 +14,13 @@ from astropy.table import Table
 
 from pipeline.cli.app import PROGRAM, build
 from pipeline.cli.failures import run_guarded
+from pipeline.cli.survey_coverage_figures import area_figure
 from pipeline.config import load_config
+from surveys.coverage.completeness import IdealCompleteness
 from surveys.coverage.coverage_file import read_coverage
+from surveys.coverage.exposure import expose
 from surveys.coverage.pointings import Pointings
+from surveys.coverage.products import exposures
 from surveys.coverage.settings import CoverageSettings
 
 
@@ -125,7 +129,8 @@ def test_a_measured_completeness_is_used(table, tmp_path, capsys):
     [
         (["--nside", "100"], "command line: --nside: is 100; give a power of two"),
         (["--frame", "ecliptic"], "--frame: 'ecliptic' is not one of 'icrs', 'galactic'"),
-        (["--flux", "-1"], "--flux: has -1.0; give numbers above 0"),
+        (["--flux", "-1"], "--flux: has -1.0; give 1e-12 to 1e+12"),
+        (["--width", "1e-300"], "--width: has 1e-300; give 1e-09 to 1e+09"),
         (["--flux", "nan"], "--flux[0]: is nan"),
         (["--completeness", "nowhere"], "nowhere: file: does not exist"),
     ],
@@ -150,7 +155,10 @@ def test_inputs_that_cannot_be_used_are_told(table, tmp_path, capsys):
     assert "empty.ecsv: file: is empty" in told(tmp_path / "empty.ecsv")
     text = table.read_text()
     (tmp_path / "cut.ecsv").write_text(text[: len(text) - 200])
-    assert "cut.ecsv" in told(tmp_path / "cut.ecsv")
+    error = told(tmp_path / "cut.ecsv")
+    assert "cut.ecsv: file: cannot be read (Number of header columns (15) inconsistent" in error
+    # Without the rows of the table, which readers tell as well.
+    assert len(error) < 400
     (tmp_path / "nan.ecsv").write_text(text.replace("0.04", "nan"))
     assert "noise_jy of row 1 (1): is nan" in told(tmp_path / "nan.ecsv")
     twice = Pointings.read(table)
@@ -173,11 +181,28 @@ def test_pixels_that_are_too_large_are_noted(table, tmp_path, capsys):
         assert said == noted
 
 
+def test_areas_of_one_exposure_have_an_axis_with_numbers(table):
+    coverage = expose(Pointings.read(table).chosen([0]), 64, "icrs")
+    (made,) = exposures(coverage, [1e3], [1.0], IdealCompleteness())
+    figure = area_figure(coverage, [made])
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_xlim()
+    # All that was seen was seen for an hour.
+    assert low <= 0.1 < 1.0 < high
+    shown = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert {"0.1", "0.5", "1"} <= set(shown)
+    assert len(set(shown)) == len(shown)
+
+
 def test_where_nothing_was_searched_there_is_no_map(table, tmp_path, capsys):
     none = Pointings.read(table)
     replace(none, searched_s=0 * none.searched_s).write(tmp_path / "none.ecsv")
     assert run(tmp_path / "none.ecsv", "--out", tmp_path / "out") == 1
     assert "nothing was searched" in capsys.readouterr().err
+    assert run(table, "--out", tmp_path / "out", "--nside", 1, "--no-figures") == 1
+    # Nothing is left there that would hold the next run to these pixels.
+    assert not list((tmp_path / "out").glob("*"))
+    assert run(table, "--out", tmp_path / "out", "--nside", 64, "--no-figures") == 0
 
 
 def test_the_example_loads(repository):

@@ -219,7 +219,9 @@ def test_bad_options_are_one_line(folder, tmp_path, capsys, args, words):
     [
         ("[counts]\nbackground = 2.0\n", "counts.background: is 2; give kind = 'feldman-cousins'"),
         ("[bursts]\nflux_jy = [2.0, 1.0]\n", "bursts.flux_jy: is [2.0, 1.0]; give rising numbers"),
-        ("[bursts]\nwidth_s = []\n", "bursts.width_s: is []; give numbers above 0"),
+        ("[bursts]\nwidth_s = []\n", "bursts.width_s: is empty; give at least one number"),
+        ("[bursts]\nflux_jy = [1.0, 1e300]\n", "bursts.flux_jy: has 1e+300; give 1e-12 to 1e+12"),
+        ("[periodic]\nperiod_s = [1e-300, 1.0]\n", "periodic.period_s: has 1e-300; give 1e-09"),
         ("[bursts]\nslope = 0.0\n", "bursts.slope: is 0.0; give 0.1 to 10"),
         ("[cells]\nnside = 100\n", "cells.nside: is 100; give a power of two"),
         (
@@ -249,12 +251,21 @@ def test_a_coverage_that_cannot_be_used_is_one_line(coverage, tmp_path, capsys):
     other = written("other.h5", coverage)
     with h5py.File(other, "r+") as file:
         file.attrs["format"] = "another/7"
+    less = coverage.seconds.copy()
+    less[0, 0] = -5.0
+    negative = written("negative.h5", replace(coverage, seconds=less))
+    unknown = np.full(len(coverage.columns), np.nan)
+    noise = written(
+        "noise.h5", replace(coverage, columns=replace(coverage.columns, sigma_1s=unknown))
+    )
     (tmp_path / "text.h5").write_text("no HDF5")
     (tmp_path / "cut.h5").write_bytes(bare.read_bytes()[:3000])
     for path, words in (
         (dark, "seconds: are all 0: there is no limit"),
         (bare, "pointings: are missing; give a coverage with its pointings"),
         (other, "format: is 'another/7', not 'slowburst-coverage/1'"),
+        (negative, "file: cannot be read (pixels or seconds are impossible)"),
+        (noise, "file: cannot be read (columns/sigma_1s has numbers that are not above 0)"),
         (tmp_path / "text.h5", "file: cannot be read"),
         (tmp_path / "cut.h5", "file: cannot be read"),
         (tmp_path / "none.h5", "file: does not exist"),

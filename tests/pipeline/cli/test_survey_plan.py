@@ -13,8 +13,12 @@ from astropy.time import Time
 
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
+from pipeline.cli.survey_plan_figures import _region
 from pipeline.config import load_config
+from pipeline.report.style import new_figure
 from surveys.coverage.pointings import Pointings
+from surveys.planning.earth import meridian_ra
+from surveys.planning.plan import make_plan
 from surveys.planning.settings import PlanSettings
 
 TELESCOPE = """
@@ -148,6 +152,38 @@ def test_targets_that_never_rise_are_masked_and_said(tmp_path, no_figures, capsy
     assert "noise_jy" not in Table.read(tmp_path / "out/pointings.ecsv").colnames
 
 
+def test_a_mount_that_cannot_turn_to_the_region_goes_nowhere(tmp_path, no_figures):
+    config = write(tmp_path, DISH + "azimuth_deg = [0.0, 90.0]\n", BOX, TIME, REST)
+    assert run(config, "--out", tmp_path / "out") == 0
+    table = Table.read(tmp_path / "out/schedule.ecsv")
+    assert len(table)
+    assert (table["azimuth_deg"] >= 0).all()
+    assert (table["azimuth_deg"] <= 90).all()
+
+
+def test_the_region_on_the_meridian_has_no_gaps(tmp_path):
+    """Of one row of declination there is always a tile, from its first to its last one."""
+    config = write(tmp_path, TELESCOPE, BOX, TIME, REST)
+    plan = make_plan(load_config(config, PlanSettings), config, lambda *_: None)
+    axes = new_figure(3, 3).subplots()
+    first = float(plan.settings.time.mjd[0])
+    _region(axes, plan, first, 0.0)
+    (drawn,) = axes.collections
+    outlines = drawn.get_paths()
+    mjd = first + np.linspace(0, 1, 4001)
+    on_meridian = meridian_ra(mjd, plan.telescope.site)
+    site_deg = plan.telescope.site.lat.deg
+    for dec in np.unique(plan.tiles.lat_deg):
+        own = plan.tiles.lon_deg[plan.tiles.lat_deg == dec]
+        half = plan.telescope.field_deg / 2 / np.cos(np.radians(dec)) - 0.1
+        inside = (np.abs((on_meridian[:, None] - own + 180) % 360 - 180) < half).any(axis=1)
+        points = np.stack([(mjd - first) * 24, np.full(len(mjd), 90 + dec - site_deg)], axis=1)
+        is_drawn = np.any([path.contains_points(points) for path in outlines], axis=0)
+        assert inside.any()
+        assert is_drawn[inside].all()
+        assert is_drawn.sum() < 1.2 * inside.sum()
+
+
 def test_json_on_the_screen(tmp_path, no_figures, capsys):
     config = write(tmp_path, DISH, BOX, TIME, REST)
     assert run(config, "--out", tmp_path / "out", "--json") == 0
@@ -177,7 +213,8 @@ def test_json_on_the_screen(tmp_path, no_figures, capsys):
             ),
             "region: holds no pixel of NSIDE 64",
         ),
-        ((DISH, TARGETS, TIME), "targets.csv: file: cannot be read"),
+        ((DISH, BOX, TIME.replace("2026", "1826")), "time.start: is 1826-12-01T00:00:00; give a"),
+        ((DISH, TARGETS, TIME), "targets.csv: file: does not exist"),
         ((DISH, BOX, TIME, "\n[schedule]\nmetod = 'x'\n"), "did you mean 'method'?"),
     ],
 )

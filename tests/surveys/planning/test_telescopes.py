@@ -60,6 +60,11 @@ def test_both_axes_move_at_a_time():
     assert slew.tolist() == [45.0, 45.0, 0.0]
 
 
+def test_there_is_no_slew_to_where_the_mount_cannot_go():
+    telescope = telescope_of(TelescopeSettings(**DISH, settle_s=5.0))
+    assert np.isnan(telescope.slew_s((30.0, 10.0), np.array([30.0]), np.array([np.nan]))).all()
+
+
 @given(st.floats(0, 359.99), st.floats(-80, 80), st.floats(-90, 450))
 def test_the_mount_takes_the_nearest_turn_within_its_limits(azimuth, onward, start):
     telescope = telescope_of(TelescopeSettings(**DISH, azimuth_deg=(-90.0, 450.0)))

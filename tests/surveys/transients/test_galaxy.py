@@ -115,5 +115,7 @@ def test_prior_adds_up_and_one_distance():
 def test_impossible_discs():
     with pytest.raises(SettingProblem, match="height_pc: is 0"):
         GalaxySettings(height_pc=0.0)
+    with pytest.raises(SettingProblem, match="height_pc: is 1e-300; give 10 to 1e"):
+        GalaxySettings(height_pc=1e-300)
     with pytest.raises(SettingProblem, match="most_pc"):
         GalaxySettings(least_pc=100.0, most_pc=100.0)
