@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,13 +52,9 @@ def save(out: Path, settings: CoverageSettings) -> Callable[[Coverage], None]:
     about = {"config": _plain(settings), "versions": versions()}
 
     def write(coverage: Coverage) -> None:
-        write_hdf5(out / FILE_NAME, partial(_fill, coverage=replace(coverage, settings=about)))
+        write_hdf5(out / FILE_NAME, partial(fill, coverage=replace(coverage, settings=about)))
 
     return write
-
-
-def _fill(file: h5py.File, coverage: Coverage) -> None:
-    fill(file, coverage)
 
 
 def write_results(
@@ -79,10 +74,8 @@ def write_results(
     """
     coverage = run.coverage
     if not len(coverage.pixel):
-        problem = "holds no pixel: nothing was searched"
-        raise NoDataError(
-            str(out / FILE_NAME), "pixel", problem, "check the inputs, nside and beam"
-        )
+        problem = "cover no pixel: nothing was searched"
+        raise NoDataError("the inputs", "pointings", problem, "check them, nside and beam")
     made = exposures(coverage, settings.flux_jy, settings.width_s, completeness)
     depths = {
         width: sensitivity_jy(coverage, width, settings.share, completeness)

@@ -145,6 +145,7 @@ def _summary(found: Exclusion, coverage: Path) -> dict[str, Any]:
         "n_cells": len(found.region.pixel),
         "area_deg2": float(area.sum()),
         "lost_deg2": found.region.lost_deg2,
+        "n_candidates": found.region.n_candidates,
         "seconds": float(found.region.seconds @ area / area.sum()),
         "sources": float(settings.population.density_pc3 * found.sources_per_density.sum()),
         "n_points": int(possible.size),
@@ -216,6 +217,11 @@ def said(summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"{summary['model']}: {cells}, {summary['area_deg2']:.4g} square degrees"
     if summary["lost_deg2"] > 0:
         yield f"note: {summary['lost_deg2']:.3g} square degrees are in cells without a visit"
+    if summary["n_candidates"]:
+        yield (
+            f"note: the searches of this coverage have {summary['n_candidates']} candidates: "
+            "nothing is rejected by a search that found a source"
+        )
     if summary["derived"]:
         yield "note: the formulae of this model are derived, not those of its paper"
     one, population = summary["one_source"], summary["population"]

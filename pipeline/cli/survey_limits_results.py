@@ -150,12 +150,18 @@ def _notes(limits: Limits) -> Iterator[str]:
     unknown = int((~np.isfinite(limits.rate)).sum())
     if unknown:
         yield f"{unknown} of {limits.rate.size} fluxes and widths have no limit: masked"
+    counts, candidates = limits.settings.counts, limits.coverage.n_candidates
+    if candidates and not counts.detections and counts.events is None:
+        yield (
+            f"the searches of this coverage have {candidates} candidates, of which none is "
+            "counted: give --events or --detections if some are real"
+        )
     if limits.counts.k and limits.counts.ra is None:
         yield "places of detections are not known: each cell counts all of them"
     outside = 0 if limits.counts.ra is None else limits.counts.k - int(limits.cells.k.sum())
     if outside:
         yield f"{outside} events lie in no cell that was searched"
-    if limits.settings.counts.kind != "classical":
+    if counts.kind != "classical":
         yield "limits of cells are classical: what they count is taken for real"
 
 

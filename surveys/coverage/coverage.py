@@ -26,8 +26,8 @@ Frame = Literal["icrs", "galactic"]
 BINS_PER_DECADE = 24
 _ICRS_OF_GALACTIC = healpy.Rotator(coord=("G", "C")).mat
 _KEY = ("tsamp_s", "max_width_s", "threshold", "noise_bin")
-SOURCES = ("name", "sha256", "n_pointings", "seconds")
-"""Columns of the table of what was added."""
+SOURCES = ("name", "sha256", "n_pointings", "seconds", "n_candidates")
+"""Columns of the table of what was added. Candidates of a table of pointings are not known: -1."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def noise_edge(k: ArrayLike) -> NDArray[np.float64]:
 
 def no_sources() -> Table:
     """The table of what was added, empty."""
-    return Table(names=SOURCES, dtype=(str, str, int, float))
+    return Table(names=SOURCES, dtype=(str, str, int, float, int))
 
 
 @dataclass(frozen=True)
@@ -217,6 +217,11 @@ class Coverage:
         row = np.minimum(np.searchsorted(self.pixel, old), len(self.pixel) - 1)
         seen = self.pixel[row] == old
         return replace(self, frame=frame, pixel=pixel[seen], seconds=self.seconds[row[seen]])
+
+    @property
+    def n_candidates(self) -> int:
+        """What the searches found, whatever it is; those that do not say are left out."""
+        return int(np.maximum(self.sources["n_candidates"], 0).sum())
 
     def values(self, of_pixels: NDArray[np.floating], empty: float = healpy.UNSEEN) -> NDArray:
         """A full map of numbers of the pixels, NESTED, with `empty` where nothing was seen."""

@@ -19,7 +19,7 @@ from surveys.coverage.coverage import FRAMES, SOURCES, Columns, Coverage
 from surveys.coverage.pointings import NAMES, Pointings
 from surveys.errors import InputError
 
-FORMAT = "slowburst-coverage/1"
+FORMAT = "slowburst-coverage/2"
 FILE_NAME = "coverage.h5"
 _COLUMNS = ("noise_bin", "tsamp_s", "max_width_s", "threshold", "sigma_1s")
 _REMEDY = "give what `slowburst survey coverage` wrote"

@@ -22,7 +22,7 @@ from surveys.coverage.coverage import SOURCES, Columns, Coverage, combined, no_s
 from surveys.coverage.coverage_file import FILE_NAME, read_coverage
 from surveys.coverage.exposure import expose, parted
 from surveys.coverage.pointings import NAMES, Pointings
-from surveys.coverage.search_results import is_search, read_search
+from surveys.coverage.search_results import is_search, n_candidates, read_search
 from surveys.coverage.settings import CoverageSettings
 from surveys.errors import InputError
 from surveys.scheduling import Tell, compute
@@ -47,11 +47,14 @@ class Source:
     pointings : Pointings
     n_below : int
         Pointings below the horizon, which are left out.
+    n_candidates : int
+        That the search found; -1 where nothing is known of it.
     """
 
     name: str
     pointings: Pointings
     n_below: int = 0
+    n_candidates: int = -1
 
     @property
     def digest(self) -> str:
@@ -211,8 +214,9 @@ def _check(whole: Coverage, new: list[Source]) -> None:
 
 
 def _read(path: Path, settings: CoverageSettings) -> Source:
+    found = -1
     if path.is_dir():
-        pointings = read_search(path, settings)
+        pointings, found = read_search(path, settings), n_candidates(path)
     else:
         pointings = Pointings.read(path)
         named = np.array([f"{path.stem}:{name}" for name in pointings.name])
@@ -221,7 +225,7 @@ def _read(path: Path, settings: CoverageSettings) -> Source:
     if site.lon_deg is not None and site.lat_deg is not None:
         place = site.lon_deg, site.lat_deg
         pointings = above_horizon(pointings, place, site.least_altitude_deg, site.leave_out)
-    return Source(str(path), pointings, n - len(pointings))
+    return Source(str(path), pointings, n - len(pointings), found)
 
 
 def _groups(new: list[tuple[str, Source]]) -> Iterator[list[tuple[str, Source]]]:
@@ -240,7 +244,7 @@ def _groups(new: list[tuple[str, Source]]) -> Iterator[list[tuple[str, Source]]]
 
 def _with(sources: Table, group: list[tuple[str, Source]]) -> Table:
     rows: list[tuple[Any, ...]] = [
-        (s.name, digest, len(s.pointings), float(s.pointings.searched_s.sum()))
+        (s.name, digest, len(s.pointings), float(s.pointings.searched_s.sum()), s.n_candidates)
         for digest, s in group
     ]
     rows = [tuple(row[name] for name in SOURCES) for row in sources] + rows

@@ -79,6 +79,12 @@ def read_search(folder: Path, settings: CoverageSettings) -> Pointings:
     )
 
 
+def n_candidates(folder: Path) -> int:
+    """How many candidates a search found that were not put in; -1 where it does not say."""
+    value = _summary(folder / SUMMARY).get("n_candidates")
+    return value if isinstance(value, int) and value >= 0 else -1
+
+
 def _summary(path: Path) -> dict[str, Any]:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))

@@ -43,6 +43,8 @@ class Region:
         Of all visits.
     lost_deg2 : float
         Of cells that are left out: no visit has their middle in it.
+    n_candidates : int
+        That the searches found, in all of the coverage.
     """
 
     pixel: NDArray[np.int64]
@@ -55,6 +57,7 @@ class Region:
     area_deg2: NDArray[np.float64]
     seconds: NDArray[np.float64]
     lost_deg2: float = 0.0
+    n_candidates: int = 0
 
 
 @dataclass(frozen=True)

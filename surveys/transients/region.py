@@ -93,6 +93,6 @@ def cells_of(
         parents[cells], nside, coverage.frame, np.asarray(sky.l.deg), np.asarray(sky.b.deg),
         ra[cells], dec[cells], area[cells],
         np.bincount(stays.place, stays.seconds * stays.live, len(cells)).astype(float),
-        float(area.sum() - area[cells].sum()),
+        float(area.sum() - area[cells].sum()), coverage.n_candidates,
     )  # fmt: skip
     return region, Search(stays, completeness, settings.long_pulses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -16,6 +17,7 @@ from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.cli.survey_exclude_results import CELL_COLUMNS, GRID_COLUMNS
 from pipeline.config import load_config
+from surveys.coverage.coverage import SOURCES
 from surveys.coverage.coverage_file import fill
 from surveys.coverage.exposure import expose
 from surveys.coverage.pointings import Pointings
@@ -239,3 +241,12 @@ def test_examples_are_good(repository, name):
     path = repository / "examples" / "survey" / f"exclude_{name}.toml"
     settings = load_config(path, ExcludeSettings)
     assert model_of(settings, str(path)).derived
+
+
+def test_candidates_of_the_searches_are_told(written, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pipeline.cli.survey_exclude_results.figures", lambda *_: {})
+    found = Table([["a", "b"], ["1", "2"], [1, 2], [60.0, 60.0], [2, -1]], names=SOURCES)
+    coverage = replace(expose(pointings(), 128, "galactic"), sources=found)
+    assert run(put(tmp_path / "found", coverage), written(), "--out", tmp_path / "out") == 0
+    assert "note: the searches of this coverage have 2 candidates" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["n_candidates"] == 2

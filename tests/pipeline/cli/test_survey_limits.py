@@ -17,7 +17,7 @@ from astropy.table import Table
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
 from pipeline.sinks.hdf5 import write_hdf5
-from surveys.coverage.coverage import Coverage
+from surveys.coverage.coverage import SOURCES, Coverage
 from surveys.coverage.coverage_file import fill
 from surveys.coverage.exposure import expose
 from surveys.coverage.pointings import Pointings
@@ -263,7 +263,7 @@ def test_a_coverage_that_cannot_be_used_is_one_line(coverage, tmp_path, capsys):
     for path, words in (
         (dark, "seconds: are all 0: there is no limit"),
         (bare, "pointings: are missing; give a coverage with its pointings"),
-        (other, "format: is 'another/7', not 'slowburst-coverage/1'"),
+        (other, "format: is 'another/7', not 'slowburst-coverage/2'"),
         (negative, "file: cannot be read (pixels or seconds are impossible)"),
         (noise, "file: cannot be read (columns/sigma_1s has numbers that are not above 0)"),
         (tmp_path / "text.h5", "file: cannot be read"),
@@ -289,3 +289,15 @@ def test_a_search_that_is_sensitive_to_nothing_has_no_limit(folder, tmp_path, ca
         assert np.ma.getmaskarray(read(out / f"{name}.ecsv")[column]).all()
     assert (out / "rates.png").exists()
     assert json.loads((out / "summary.json").read_text())["map"]["limit"] is None
+
+
+def test_candidates_that_are_not_counted_are_told(coverage, tmp_path, capsys, no_figures):
+    found = Table([["a"], ["1"], [1], [60.0], [2]], names=SOURCES)
+    write_hdf5(tmp_path / "coverage.h5", partial(fill, coverage=replace(coverage, sources=found)))
+    config = tmp_path / "bursts.toml"
+    config.write_text(SETTINGS)
+    args = [tmp_path, "--out", tmp_path / "out", "--config", config]
+    for more, is_told in (([], True), (["--detections", 1], False)):
+        assert run(*args, *more) == 0
+        note = "note: the searches of this coverage have 2 candidates, of which none is counted"
+        assert (note in capsys.readouterr().out) == is_told

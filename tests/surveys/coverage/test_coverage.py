@@ -17,7 +17,7 @@ from surveys.errors import InputError
 
 
 def source(name, digest):
-    return Table([[name], [digest], [1], [3600.0]], names=SOURCES)
+    return Table([[name], [digest], [1], [3600.0], [2]], names=SOURCES)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ def write_search(folder, mjd=60000.0, noise=(0.04,) * 5, share=(1.0,) * 5, **sky
     folder.mkdir(parents=True, exist_ok=True)
     n_samples = FRAME * (len(noise) - 1) + 17
     summary = {"start_mjd": mjd, "n_samples": n_samples, "threshold": 7.0, "max_width_s": 20.0}
+    summary["n_candidates"] = 3
     summary["sky"] = {
         "tsamp_s": TSAMP, "freq_mhz": 1400.0, "unit": "Jy/beam", "ra_deg": 30.0, "dec_deg": 20.0,
         "field_deg": [3.0, 3.0], "primary_beam": None,
@@ -143,6 +144,9 @@ def test_a_map_grows_as_if_it_were_made_at_once(tmp_path, save, pointed):
     whole = cover(everything, SETTINGS, None, save).coverage
     assert len(whole.sources) == 5
     assert whole.sources["seconds"].sum() == pytest.approx(whole.pointings.searched_s.sum())
+    # Nothing is known of what a table of pointings found.
+    assert sorted(whole.sources["n_candidates"].tolist()) == [-1, 3, 3, 3, 3]
+    assert read_coverage(tmp_path / "coverage.h5").n_candidates == whole.n_candidates == 12
     first = cover([tmp_path / "searches" / "0", tmp_path / "searches" / "2"], SETTINGS, None, save)
     assert (first.n_added, first.n_known) == (2, 0)
     then = cover(everything, SETTINGS, read_coverage(tmp_path / "coverage.h5"), save)
