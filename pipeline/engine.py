@@ -59,15 +59,15 @@ class History:
 
     Attributes
     ----------
-    frames : list of (int, float, float)
-        Middle sample of each frame; median over the pixels of the noise of one sample, all
-        channels summed; share of the data that had weight. One entry, so that an interrupt
-        leaves none of them alone.
+    frames : list of (int, float, float, float)
+        Middle sample of each frame; median over the pixels of the noise of one sample, of all
+        channels that had weight; share of the data that had weight; share of the samples of
+        which any had. One entry, so that an interrupt leaves none of them alone.
     noise_map : (y, x)
-        Noise of every pixel at the end.
+        Noise of every pixel at the end, all channels summed.
     """
 
-    frames: list[tuple[int, float, float]] = field(default_factory=list)
+    frames: list[tuple[int, float, float, float]] = field(default_factory=list)
     noise_map: NDArray[np.floating] = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
@@ -81,6 +81,10 @@ class History:
     @property
     def quality(self) -> NDArray[np.float64]:
         return self._column(2)
+
+    @property
+    def live(self) -> NDArray[np.float64]:
+        return self._column(3)
 
     def _column(self, i: int) -> NDArray[np.float64]:
         return np.array([frame[i] for frame in self.frames], float)
@@ -166,15 +170,27 @@ def _table(plan: SearchPlan, found: cerberus.Detections) -> DetectionTable:
     )
 
 
+def _channel_weights(state: SearchState) -> NDArray[np.floating]:
+    """One over the noise variance of each channel; 0 of those never seen."""
+    variance = np.asarray(state.statistics.channel_variance, float)
+    return np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
+
+
 def _pixel_noise(plan: SearchPlan, state: SearchState) -> NDArray[np.floating]:
     """Noise of one sample of all channels, per pixel; NaN where there are no data."""
-    stats = state.statistics
-    variance = np.asarray(stats.channel_variance, float)
-    total = np.sum(1 / variance[variance > 0])
-    pixels = stats.pixels
+    total, pixels = _channel_weights(state).sum(), state.statistics.pixels
     relative = np.asarray(pixels.noise + pixels.flicker, float).ravel()[: plan.n_pixels]
     alive = np.asarray(pixels.alive).ravel()[: plan.n_pixels] & (relative > 0)
     return np.where(alive & (total > 0), np.sqrt(relative / max(total, 1e-300)), np.nan)
+
+
+def _with_flags(frame: _Frame, channels: NDArray[np.floating]) -> tuple[float, float]:
+    """How much flags raise the noise of samples with any data, and the share of these."""
+    weight = frame.weights[: frame.n_samples] @ channels
+    live = weight > 0
+    if not live.any():
+        return np.nan, 0.0
+    return float(np.sqrt(channels.sum() / weight[live].mean())), float(live.mean())
 
 
 def search_recording(
@@ -238,7 +254,9 @@ def search_recording(
         keep(found)
         noise = _pixel_noise(plan, state)
         median = float(np.nanmedian(noise)) if np.isfinite(noise).any() else np.nan
-        history.frames.append((frame.start + frame.n_samples // 2, median, frame.quality))
+        raised, live = _with_flags(frame, _channel_weights(state))
+        middle = frame.start + frame.n_samples // 2
+        history.frames.append((middle, median * raised, frame.quality, live))
         history.noise_map = noise.reshape(plan.config.shape)
         progress.n_samples = frame.start + frame.n_samples
         del frame

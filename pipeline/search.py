@@ -456,6 +456,7 @@ def _overview(
         noise=history.noise,
         quality_time_s=seconds,
         quality=history.quality,
+        live=history.live,
         efficiency=plan_efficiency(plan),
         flagged={
             name: FlagHistory(

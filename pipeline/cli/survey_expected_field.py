@@ -111,8 +111,12 @@ def _of_search(folder: Path) -> Field:
     known = results.overview.noise_map
     if header.bunit.lower().replace(" ", "") in _JY and known.shape == header.shape:
         noise = np.where(known > 0, known, np.nan).astype(np.float64)
-    quality = results.overview.quality
-    share = float(np.nanmean(quality)) if np.isfinite(quality).any() else 1.0
+        # The map is that of all channels, the history that of those that had weight.
+        over_time = results.overview.noise
+        if np.isfinite(over_time).any() and np.isfinite(noise).any():
+            noise *= np.nanmedian(over_time) / np.nanmedian(noise)
+    live = results.overview.live
+    share = float(np.nanmean(live)) if np.isfinite(live).any() else 1.0
     beam = (summary.get("sky") or {}).get("primary_beam")
     primary = None if beam is None else PrimaryBeam(**beam)
     return Field(header, seen, noise, share, primary, header.notes)

@@ -33,7 +33,7 @@ from pipeline.sinks.hdf5 import write_hdf5
 from pipeline.sinks.results import FlagHistory, Overview, SearchResults, thin_detections
 from pipeline.top_hat import TopHat
 
-FORMAT = "slowburst-candidates/6"
+FORMAT = "slowburst-candidates/7"
 TABLE_NAME, ARRAYS_NAME, SUMMARY_NAME = "candidates.ecsv", "candidates.h5", "summary.json"
 _BY_NAME = ("efficiency", "flagged")
 LOG_NAME, REPORT_NAME = "detections.partial", "report.html"
@@ -303,7 +303,7 @@ def _fitting(overview: Overview) -> Overview:
     """The overview, or a ValueError if its arrays do not belong together."""
     curves = dict(overview.efficiency)
     pairs = [(overview.noise_time_s, overview.noise, 0)]
-    pairs += [(overview.quality_time_s, overview.quality, 0)]
+    pairs += [(overview.quality_time_s, a, 0) for a in (overview.quality, overview.live)]
     pairs += [(overview.snr_edges, overview.snr_counts, 1 if len(overview.snr_edges) else 0)]
     if curves:
         width_s = curves.pop("width_s")

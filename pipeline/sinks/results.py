@@ -50,9 +50,10 @@ class Overview:
     noise_map : (y, x)
         Noise of one sample per pixel, data units, over the whole recording.
     noise_time_s, noise : (time,)
-        Median noise over the pixels, at seconds from the start.
-    quality_time_s, quality : (time,)
-        Share of the data that had weight, 0 to 1.
+        Median noise over the pixels, of the channels that had weight, at seconds from the
+        start.
+    quality_time_s, quality, live : (time,)
+        Share of the data that had weight, and of the samples of which any channel had, 0 to 1.
     snr_edges, snr_counts : (bin + 1,), (bin,)
         Histogram of S/N over all trials.
     efficiency : dict of (width,) arrays
@@ -67,6 +68,7 @@ class Overview:
     noise: NDArray[np.floating] = field(default_factory=_nothing)
     quality_time_s: NDArray[np.floating] = field(default_factory=_nothing)
     quality: NDArray[np.floating] = field(default_factory=_nothing)
+    live: NDArray[np.floating] = field(default_factory=_nothing)
     snr_edges: NDArray[np.floating] = field(default_factory=_nothing)
     snr_counts: NDArray[np.number] = field(default_factory=_nothing)
     efficiency: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)

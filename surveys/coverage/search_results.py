@@ -28,8 +28,8 @@ def is_search(folder: Path) -> bool:
 def read_search(folder: Path, settings: CoverageSettings) -> Pointings:
     """What a search covered: a pointing for each stretch of about the same noise.
 
-    The image stays on the sky. The time that counts is the share of the data that had weight;
-    frames without any noise are left out.
+    The image stays on the sky. The time that counts is that of samples with any data, and the noise
+    that of their channels that were not flagged; frames without any noise are left out.
 
     Raises
     ------
@@ -152,11 +152,11 @@ def _beam(
 
 
 def _frames(path: Path, n_samples: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Edges of frames in samples, (n + 1,), and their noise and share of data with weight."""
+    """Edges of frames in samples, (n + 1,), their noise, and the share with any data."""
     try:
         with h5py.File(path, "r") as file:
             overview = file["overview"]
-            noise, share = (np.asarray(overview[n][()], float) for n in ("noise", "quality"))
+            noise, share = (np.asarray(overview[n][()], float) for n in ("noise", "live"))
             seconds = np.asarray(overview["noise_time_s"][()], float)
             tsamp = float(file["recording"].attrs["tsamp_s"])
     except Exception as error:  # h5py raises many kinds on a damaged file
@@ -180,8 +180,8 @@ def _stretches(
     Returns
     -------
     begin, n : samples
-    noise : that whose 1 / noise^2 is the mean over what had weight
-    share : of the data that had weight
+    noise : that whose 1 / noise^2 is the mean over samples with data
+    share : of samples with data
     """
     good = np.isfinite(noise) & (noise > 0) & (share > 0)
     rows, first = [], 0

@@ -83,7 +83,7 @@ def make_results(n=4, shape=(24, 24), n_cutouts=None, n_channels=4):
     width_s = np.geomspace(0.13, 160, 20)
     overview = Overview(
         noise_map=np.ones(shape), noise_time_s=np.arange(40.0), noise=np.ones(40),
-        quality_time_s=np.arange(40.0), quality=np.ones(40),
+        quality_time_s=np.arange(40.0), quality=np.ones(40), live=np.ones(40),
         snr_edges=np.linspace(-6, 6, 25), snr_counts=np.full(24, 100),
         efficiency={"width_s": width_s, "DM 0": 0.9 + 0 * width_s},
     )  # fmt: skip

@@ -244,6 +244,38 @@ def test_samples_too_small_for_single_precision_are_no_silence(recording, tmp_pa
         search(reader, tmp_path / "out", SETTINGS)
 
 
+def test_flags_raise_the_noise_and_gaps_take_time(recording, tmp_path):
+    """The noise of a frame is the scatter of the mean of its channels that were not flagged."""
+    path = shutil.copy(recording.recordings[0], tmp_path / "flagged.h5")
+    with h5py.File(path, "r+") as file:
+        image = file["image"]
+        n = len(image)
+        image[n // 2 :, :8] = np.nan
+        image[n - 100 : n - 20] = np.nan
+        data = image[()]
+    with open_recording([path]) as reader:
+        summary = search(reader, tmp_path / "out", SETTINGS)
+    overview = read_results(tmp_path / "out").overview
+    middle = np.rint(overview.noise_time_s / summary["sky"]["tsamp_s"]).astype(int)
+    edges = np.append(2 * middle[0], 2 * middle[0] * np.arange(2, len(middle) + 1))
+    assert edges[-2] < n <= edges[-1]
+    for i, stop in enumerate(edges):
+        frame = data[stop - edges[0] : stop]
+        there = np.isfinite(frame).any(axis=(1, 2, 3))
+        assert overview.live[i] == pytest.approx(there.mean(), abs=1e-6)
+        assert overview.quality[i] == pytest.approx(np.isfinite(frame).mean(), abs=1e-6)
+        # Halfway between the two numbers of channels weights are added, not noise.
+        kept = np.isfinite(frame[there]).any(axis=(2, 3)).sum(axis=1)
+        if there.sum() > 20 and len(set(kept)) == 1:
+            scatter = np.median(np.nanstd(np.nanmean(frame[there], axis=1), axis=0))
+            assert overview.noise[i] == pytest.approx(scatter, rel=0.1)
+    before, after = (middle < n // 2 - 64), (middle > n // 2 + 64) & (overview.live > 0)
+    ratio = overview.noise[after].mean() / overview.noise[before].mean()
+    assert ratio == pytest.approx(np.sqrt(2), rel=0.03)
+    found = read_search(tmp_path / "out", CoverageSettings())
+    assert found.searched_s.sum() == pytest.approx((n - 80) * summary["sky"]["tsamp_s"], rel=1e-3)
+
+
 @pytest.mark.parametrize("value", [np.nan, 3.0])
 def test_a_recording_without_noise_is_said_to_be_none(recording, tmp_path, value):
     path = shutil.copy(recording.recordings[0], tmp_path / "empty.h5")

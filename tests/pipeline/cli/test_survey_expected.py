@@ -53,7 +53,8 @@ def searched(folder, beam=None, head=None, noise=NOISE):
         Overview(
             noise_map=noise_map,
             quality_time_s=np.array([0.0, 600.0]),
-            quality=np.array([1.0, 0.8]),
+            quality=np.array([1.0, 0.7]),
+            live=np.array([1.0, 0.8]),
         ),
         {"n_samples": N, "max_width_s": 160.8, "sky": {"primary_beam": beam}},
         {},

@@ -38,7 +38,7 @@ def write_search(folder, mjd=60000.0, noise=(0.04,) * 5, share=(1.0,) * 5, **sky
         file.create_group("recording").attrs["tsamp_s"] = TSAMP
         file["overview/noise_time_s"] = (starts + n // 2) * TSAMP
         file["overview/noise"] = np.array(noise, float)
-        file["overview/quality"] = np.array(share, float)
+        file["overview/live"] = np.array(share, float)
     return folder
 
 
