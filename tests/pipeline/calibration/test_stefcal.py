@@ -67,7 +67,8 @@ def test_without_noise_gains_are_exact():
     gains, vis, weights = made(np.random.default_rng(1), 0.0)
     found, _, _, outliers = solve(vis, weights)
     assert np.abs(errors(found, gains)).max() < 1e-4
-    assert outliers.max() == 0
+    # A share, summed in any order.
+    assert outliers.max() < 1e-6
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.7])
