@@ -224,7 +224,7 @@ def sky_figure(found: Exclusion) -> Figure:
     corners = _corners(found)
     for axes, (share, words) in zip(panels, shares, strict=True):
         cells = PolyCollection(
-            list(corners), array=share, norm=Normalize(0, max(float(share.max()), 1e-3)),
+            list(corners), array=share, norm=Normalize(0, float(share.max()) or 1.0),
             cmap=COLOUR_MAP, edgecolor="face", linewidth=0.2,
         )  # fmt: skip
         axes.add_collection(cells)
@@ -233,7 +233,8 @@ def sky_figure(found: Exclusion) -> Figure:
         axes.set_ylabel("b (deg)")
         axes.yaxis.set_major_locator(MaxNLocator(6))
         _bar(figure, axes, cells, "rejected share")
-        tidy(axes, f"{words}, {len(region.pixel)} cells")
+        none = "" if share.any() else ": none is rejected"
+        tidy(axes, f"{words}, {len(region.pixel)} cells{none}")
     panels[-1].set_xlabel("Galactic longitude (deg)")
     panels[-1].xaxis.set_major_formatter(lambda value, _: f"{value % 360:g}")
     _heading(figure, found, "Where one source is rejected")
