@@ -21,6 +21,8 @@ redshift-space distortions need, raise s: dI(s)/dz = -s I(s + 1).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import loggamma
@@ -30,6 +32,7 @@ Complex = NDArray[np.complex128]
 
 # Upwards, errors grow by exp(2 l eta): up to here that is harmless.
 _UPWARDS = 3.0
+_BLOCK = 256
 
 
 def _lowest(s: Complex, eta: Real) -> tuple[Complex, Complex]:
@@ -54,24 +57,47 @@ def _up(ells: NDArray[np.int64], s: Complex, eta: Real) -> Complex:
 
 
 def _down(ells: NDArray[np.int64], s: Complex, eta: Real) -> Complex:
+    """I_l = c_l J_l, where c_l = c_(l-1) (l + s - 1) / (l + 1/2) leaves the fewest operations.
+
+    J_(l-1) = 2 z J_l - (l + 2 - s) (l + s) / ((l + 3/2) (l + 1/2)) J_(l+1).
+    """
     z = np.cosh(eta)[:, None]
     # exp(2 eta) a step, where l eta is past the order: 20 e-foldings of convergence.
     order = int(np.abs(s.imag).max())
     start = int(ells.max()) + int(np.ceil((20 + order) / eta.min())) + 3 * order + 10
     above = np.zeros((eta.size, s.size), complex)
-    now = np.full_like(above, 1e-280)
+    now: Complex = np.full_like(above, 1e-280)
+    twice_z = np.empty_like(above)
     out = np.zeros((ells.size, *now.shape), complex)
     wanted = {int(l): i for i, l in enumerate(ells)}
-    for l in range(start, 0, -1):
+    kept: list[int] = []
+    for l, factor in _factors(start, s):
         if l in wanted:
             out[wanted[l]] = now
-        above, now = now, ((2 * l + 1) * z * now - (l + 2 - s) * above) / (l + s - 1)
+            kept.append(wanted[l])
+        # z is real: as complex numbers, NumPy would take several times as long.
+        np.multiply(now.view(float), 2 * z, out=twice_z.view(float))
+        above *= factor
+        np.subtract(twice_z, above, out=above)
+        above, now = now, above
         if l % 8 == 0:
-            size = np.abs(now)
-            scale = np.where(size > 1e100, 1 / size, 1.0)
-            above, now = above * scale, now * scale
-            out *= scale
-    return out * (_lowest(s, eta)[0] / now)
+            size = np.maximum(np.abs(now.real), np.abs(now.imag))
+            if size.max() > 1e100:
+                scale = np.where(size > 1e100, 1 / size, 1.0)
+                above, now = above * scale, now * scale
+                out[kept] *= scale
+    l = np.arange(1, int(ells.max()) + 1)[:, None]
+    ratio = np.cumprod((l + s - 1) / (l + 0.5), axis=0)[ells - 1]
+    return out * ratio[:, None] * (_lowest(s, eta)[0] / now)
+
+
+def _factors(start: int, s: Complex) -> Iterator[tuple[int, Complex]]:
+    """From ``start`` down to 1: l, and what the J_(l+1) of :func:`_down` is multiplied by."""
+    for first in range(start, 0, -_BLOCK):
+        l = np.arange(first, max(first - _BLOCK, 0), -1)[:, None]
+        yield from zip(
+            l[:, 0].tolist(), (l + 2 - s) * (l + s) / ((l + 1.5) * (l + 0.5)), strict=True
+        )
 
 
 def legendre_integrals(ells: NDArray[np.int64], s: Complex, eta: Real) -> Complex:
