@@ -212,7 +212,8 @@ def periodogram(
     """
     n = signal.shape[1]
     most = _PIXELS_AT_ONCE.get(jax.default_backend(), 1024)
-    size = min(most, 1 << (n - 1).bit_length())
+    # Powers of four: each size is a program, which takes longer to compile than to run.
+    size = min(most, 1 << -(-(n - 1).bit_length() // 2) * 2)
     tiles = []
     for first in range(0, n, size):
         here = slice(first, min(n, first + size))
