@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +221,13 @@ def search(
     history, progress, interrupted = History(), Progress(), False
     reader = flagged_images(reader, settings.flags)
     _check_memory(plan)
-    log = CandidateLog(out_dir, header, injected=injected)
+    log = CandidateLog(
+        out_dir,
+        header,
+        build=partial(
+            _so_far, header=header, injected=injected, known=known, radius=settings.known_radius
+        ),
+    )
 
     def tell(now: Progress) -> None:
         nonlocal progress
@@ -365,6 +372,20 @@ def cutouts_of(
     detections = {key: table.row(row) for key, row in rows.items()}
     images = as_searched(reader, template)
     return make_cutouts(images, detections, plan.dm_pc_cm3, widths, settings, seen)
+
+
+def _so_far(
+    table: DetectionTable,
+    labels: NDArray[np.int64],
+    header: StreamHeader,
+    injected: Marks | None,
+    known: KnownPlaces | None,
+    radius: float,
+) -> Table:
+    """Candidates before any is looked at."""
+    candidates = build_candidates(table, labels, header, injected=injected)
+    mark_known(candidates, known, header, radius)
+    return candidates
 
 
 def candidates_of(

@@ -11,18 +11,23 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from pipeline.block import StreamHeader
-from pipeline.candidates import DetectionTable, Marks, build_candidates
+from pipeline.candidates import DetectionTable, build_candidates
 from pipeline.errors import InputError
 from pipeline.grouping import GroupingRules, group_detections
 from pipeline.sinks.atomic import cannot_write
 from pipeline.sinks.files import LOG_NAME, TABLE_NAME, write_table
+
+Build = Callable[[DetectionTable, NDArray[np.int64]], Table]
+"""Candidates of detections and their groups."""
 
 _FORMAT = "slowburst-detections/1"
 _RECORD = np.dtype(
@@ -55,8 +60,9 @@ class CandidateLog:
         about a twentieth of the run.
     clock : callable
         Seconds, monotonic.
-    injected : callable, optional
-        See :func:`pipeline.candidates.build_candidates`.
+    build : callable, optional
+        Makes the table of detections and their groups;
+        :func:`pipeline.candidates.build_candidates` without.
 
     Raises
     ------
@@ -71,11 +77,11 @@ class CandidateLog:
         rules: GroupingRules | None = None,
         interval_s: float = 5.0,
         clock: Callable[[], float] = time.monotonic,
-        injected: Marks | None = None,
+        build: Build | None = None,
     ) -> None:
         self.out_dir, self.header, self.rules = Path(out_dir), header, rules
         self.path = self.out_dir / LOG_NAME
-        self._injected = injected
+        self._build = build or partial(build_candidates, header=header)
         self._tables: list[DetectionTable] = []
         self._interval, self._clock = interval_s, clock
         self._due = clock() + interval_s
@@ -122,9 +128,7 @@ class CandidateLog:
     def write_candidates(self) -> None:
         """Group what there is and rewrite ``candidates.ecsv``."""
         begin = self._clock()
-        candidates = build_candidates(
-            self.detections(), self.labels(), self.header, injected=self._injected
-        )
+        candidates = self._build(self.detections(), self.labels())
         write_table(self.out_dir / TABLE_NAME, candidates)
         self.n_candidates = len(candidates)
         now = self._clock()

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from astropy.table import Table
 
 from pipeline.cli.app import build
 from pipeline.cli.failures import run_guarded
+from pipeline.errors import InputError
 from pipeline.simulation import forty_minute_config, simulate
 from pipeline.simulation.config import Image, Pulse
 from pipeline.sinks.files import read_results
@@ -63,6 +65,17 @@ def test_catalogs_of_users_and_none(recording, tmp_path, capsys):
     assert table["known_sep"][0] == pytest.approx(60, abs=4)
     assert run(recording, tmp_path / "b", "--no-report", "--known", "none", "--json") == 0
     assert json.loads(capsys.readouterr().out)["n_known"] == 0
+
+
+def test_the_table_of_a_search_that_broke_has_its_marks(recording, tmp_path, monkeypatch):
+    def broken(*_):
+        raise InputError("a.h5", "image", "is truncated", "record it again")
+
+    monkeypatch.setattr("pipeline.search.candidates_of", broken)
+    assert run(recording, tmp_path) == 2
+    assert not (tmp_path / "candidates.h5").exists()
+    table = Table.read(tmp_path / "candidates.ecsv")
+    assert list(table["known"].filled("")) == ["GPM J1839-10", ""]
 
 
 @pytest.mark.parametrize(
