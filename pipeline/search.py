@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import resource
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,8 +17,6 @@ from astropy.table import Table
 from numpy.typing import NDArray
 
 from cerberus.config import SearchConfig
-from cerberus.efficiency import efficiency_table
-from cerberus.false_alarms import expected_false_alarms
 from cerberus.plan import SearchPlan, make_plan
 from pipeline import device
 from pipeline.block import Reader, StreamHeader
@@ -38,10 +34,9 @@ from pipeline.known_places import KnownPlaces, mark_known
 from pipeline.matched import CORRELATION, as_searched, header_as_searched, point_template
 from pipeline.sinks.files import write_results
 from pipeline.sinks.log import CandidateLog
-from pipeline.sinks.results import FlagHistory, Overview, SearchResults
-from pipeline.sky import sky_of
+from pipeline.sinks.results import SearchResults
 from pipeline.stages import STEADY_SOURCES
-from pipeline.versions import versions
+from pipeline.summary import counts_of, efficiencies_of, overview_of, stages_of, summary_of
 from pipeline.vetting import Features, vet
 
 _RANGES = {
@@ -162,17 +157,6 @@ def plan_for(header: StreamHeader, settings: SearchSettings) -> SearchPlan:
         raise InputError(header.source, field, problem, "change that option or the file") from error
 
 
-def plan_efficiency(plan: SearchPlan) -> dict[str, NDArray[np.floating]]:
-    """Mean efficiency over start phases against width, at a few DMs."""
-    widths = np.geomspace(1, max(plan.widths), 40)
-    top = plan.dm_pc_cm3[-1]
-    dms = np.unique([0.0, 0.137 * top, 0.41 * top, min(top, 0.97 * top)])
-    table = efficiency_table(plan, widths, dms).mean(axis=2)
-    out: dict[str, NDArray[np.floating]] = {"width_s": widths * plan.config.tsamp_s}
-    out.update({f"DM {dm:.4g}": table[:, i] for i, dm in enumerate(dms)})
-    return out
-
-
 def search(
     reader: Reader,
     out_dir: Path,
@@ -251,13 +235,13 @@ def search(
             mark_known(candidates, known, header, settings.known_radius)
             classified = classified_by(settings, candidates, cutouts, looks, seen)
             tallies = _tallies(reader)
-            overview = _overview(plan, header, history, tallies)
+            overview = overview_of(plan, header, history, tallies)
             busy["candidates"] = time.monotonic() - searched
-            summary = _summary(plan, settings, header, progress, time.monotonic() - begun)
+            summary = summary_of(plan, header, progress, time.monotonic() - begun)
             summary |= {
-                **_stages(busy, summary["wall_seconds"]),
-                **_efficiencies(overview),
-                **_counts(candidates),
+                **stages_of(busy, summary["wall_seconds"]),
+                **efficiencies_of(overview),
+                **counts_of(candidates),
                 "flagging": {name: tally.summary() for name, tally in tallies.items()},
                 "classifier": classified,
                 "known_catalogs": known.source if known else "",
@@ -296,18 +280,6 @@ def _tallies(reader: Reader) -> dict[str, Tally]:
     images = reader.seen if isinstance(reader, FlaggedImages) else None
     tallies = {"visibilities": reader.tally, "images": images}
     return {name: tally for name, tally in tallies.items() if tally is not None}
-
-
-def _stages(busy: dict[str, float], wall_s: float) -> dict[str, Any]:
-    return {"stages": {k: {"seconds": s, "share": s / wall_s} for k, s in busy.items()}}
-
-
-def _efficiencies(overview: Overview) -> dict[str, float]:
-    curves = [v for k, v in overview.efficiency.items() if k != "width_s"]
-    return {
-        "efficiency_mean": float(np.mean(curves)),
-        "efficiency_worst": float(np.min(curves)),
-    }
 
 
 def _check_memory(plan: SearchPlan) -> None:
@@ -465,70 +437,3 @@ def classified_by(
 
     classifier, prior = load(settings.classifier.model), settings.classifier.prior
     return classify(candidates, cutouts, looks, seen, classifier, prior)
-
-
-def _overview(
-    plan: SearchPlan, header: StreamHeader, history: History, tallies: dict[str, Tally]
-) -> Overview:
-    seconds = history.sample * header.tsamp_s
-    return Overview(
-        noise_map=history.noise_map,
-        noise_time_s=seconds,
-        noise=history.noise,
-        quality_time_s=seconds,
-        quality=history.quality,
-        live=history.live,
-        efficiency=plan_efficiency(plan),
-        flagged={
-            name: FlagHistory(
-                tally.sample * header.tsamp_s,
-                tally.share_by_time,
-                tally.freq_mhz,
-                tally.share_of_channel,
-            )
-            for name, tally in tallies.items()
-        },
-    )
-
-
-def _summary(
-    plan: SearchPlan,
-    settings: SearchSettings,
-    header: StreamHeader,
-    progress: Progress,
-    wall_s: float,
-) -> dict[str, Any]:
-    seconds = progress.n_samples * header.tsamp_s
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return {
-        "source": header.source,
-        "notes": list(header.notes),
-        "start_mjd": float(header.start.utc.mjd),
-        "sky": sky_of(header),
-        "n_samples": progress.n_samples,
-        "data_seconds": seconds,
-        "wall_seconds": wall_s,
-        "realtime_factor": seconds / max(wall_s, 1e-9),
-        "peak_rss_mb": peak,
-        "n_dm": len(plan.dm_pc_cm3),
-        "n_width": len(plan.widths),
-        "n_trials": plan.n_trials,
-        "dm_max": float(plan.dm_pc_cm3[-1]),
-        "max_width_s": max(plan.widths) * header.tsamp_s,
-        "threshold": settings.threshold,
-        "false_alarms_expected": expected_false_alarms(plan, progress.n_samples),
-        "n_detections": progress.n_detections,
-        "dropped_detections": progress.n_dropped,
-        "dropped_samples": header.n_samples - progress.n_samples,
-        "device": device.describe(),
-        "versions": versions(),
-    }
-
-
-def _counts(candidates: Table) -> dict[str, int]:
-    """Candidates of the sky, those of what was put in, and all near known sources."""
-    n_injected = int(np.sum(candidates["injected"]))
-    n_known = int(np.sum(np.isfinite(candidates["known_sep"])))
-    n = len(candidates) - n_injected
-    return {"n_candidates": n, "n_injected": n_injected, "n_known": n_known}
