@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def aligned_empty(shape: tuple[int, ...]) -> NDArray[np.float32]:
     raw = np.empty(n + _ALIGNMENT // 4, np.float32)
     first = (-raw.ctypes.data % _ALIGNMENT) // 4
     return raw[first : first + n].reshape(shape)
+
+
+def peak_rss_mb() -> float:
+    """Most memory that this process has had, in MiB."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def release_freed_memory() -> None:

@@ -176,9 +176,9 @@ def _channel_weights(state: SearchState) -> NDArray[np.floating]:
     return np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
 
 
-def _pixel_noise(plan: SearchPlan, state: SearchState) -> NDArray[np.floating]:
-    """Noise of one sample of all channels, per pixel; NaN where there are no data."""
-    total, pixels = _channel_weights(state).sum(), state.statistics.pixels
+def _pixel_noise(plan: SearchPlan, state: SearchState, total: float) -> NDArray[np.floating]:
+    """Noise of one sample of all channels of a total weight, by pixel; NaN without data."""
+    pixels = state.statistics.pixels
     relative = np.asarray(pixels.noise + pixels.flicker, float).ravel()[: plan.n_pixels]
     alive = np.asarray(pixels.alive).ravel()[: plan.n_pixels] & (relative > 0)
     return np.where(alive & (total > 0), np.sqrt(relative / max(total, 1e-300)), np.nan)
@@ -252,9 +252,10 @@ def search_recording(
             state, found = search_frame(state, frame.data, frame.weights)
             jax.block_until_ready((state, found))
         keep(found)
-        noise = _pixel_noise(plan, state)
+        channels = _channel_weights(state)
+        noise = _pixel_noise(plan, state, channels.sum())
         median = float(np.nanmedian(noise)) if np.isfinite(noise).any() else np.nan
-        raised, live = _with_flags(frame, _channel_weights(state))
+        raised, live = _with_flags(frame, channels)
         middle = frame.start + frame.n_samples // 2
         history.frames.append((middle, median * raised, frame.quality, live))
         history.noise_map = noise.reshape(plan.config.shape)

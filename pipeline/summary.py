@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from typing import Any
 
 import numpy as np
@@ -30,8 +28,6 @@ def summary_of(
 ) -> dict[str, Any]:
     """What ``summary.json`` says of the recording and the run."""
     seconds = progress.n_samples * header.tsamp_s
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     return {
         "source": header.source,
         "notes": list(header.notes),
@@ -41,7 +37,7 @@ def summary_of(
         "data_seconds": seconds,
         "wall_seconds": wall_s,
         "realtime_factor": seconds / max(wall_s, 1e-9),
-        "peak_rss_mb": peak,
+        "peak_rss_mb": device.peak_rss_mb(),
         "n_dm": len(plan.dm_pc_cm3),
         "n_width": len(plan.widths),
         "n_trials": plan.n_trials,

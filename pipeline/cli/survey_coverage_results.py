@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import resource
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from functools import partial
@@ -16,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cli.survey_coverage_figures import area_figure, sky_figure
+from pipeline.device import peak_rss_mb
 from pipeline.errors import NoDataError
 from pipeline.report.style import to_png
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
-from pipeline.sinks.healpix import fits_bytes, write_sky_map
+from pipeline.sinks.healpix import fits_bytes, sky_map
 from pipeline.versions import versions
 from surveys.coverage.completeness import Completeness
 from surveys.coverage.coverage import Coverage
@@ -83,7 +82,11 @@ def write_results(
     }
     maps = {f"exposure_{one.label}": (one.seconds / HOUR_S, "h") for one in made}
     maps |= {f"sensitivity_{width:g}s": (values, "Jy") for width, values in depths.items()}
-    files = {}
+    grid = coverage.nside, coverage.frame
+    files = {
+        f"{name}.fits": sky_map(grid, coverage.pixel, {name.partition("_")[0].upper(): one})
+        for name, one in maps.items()
+    }
     for one in made:
         above = one.seconds > settings.above_hours[0] * HOUR_S
         files[f"outline_{one.label}.fits"] = fits_bytes(moc(coverage, above))
@@ -95,12 +98,7 @@ def write_results(
         files["area.png"] = to_png(area_figure(coverage, made))
     for name, content in files.items():
         write_bytes(out / name, content)
-    for name, one in maps.items():
-        columns = {name.partition("_")[0].upper(): one}
-        write_sky_map(
-            out / f"{name}.fits", (coverage.nside, coverage.frame), coverage.pixel, columns
-        )
-    _remove_others(out, set(files) | {f"{name}.fits" for name in maps})
+    _remove_others(out, set(files))
     areas = area_table(coverage, made, settings.above_hours)
     summary = _summary(run, settings, completeness, made, depths)
     areas.meta.update(json.loads(json.dumps({k: summary[k] for k in ("config", "versions")})))
@@ -135,7 +133,6 @@ def _summary(
     depths: Mapping[float, NDArray[np.float64]],
 ) -> dict[str, Any]:
     coverage, pointings = run.coverage, run.coverage.pointings
-    unit = 1 if sys.platform == "darwin" else 1024
     n_masked = {f"{width:g}": int(np.isnan(v).sum()) for width, v in depths.items()}
     return {
         "n_sources": len(coverage.sources),
@@ -168,7 +165,7 @@ def _summary(
         },
         "n_masked": n_masked,
         "notes": _notes(run, made, n_masked),
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20,
+        "peak_rss_mb": peak_rss_mb(),
         "config": _plain(settings),
         "versions": versions(),
     }

@@ -15,7 +15,7 @@ from pipeline.cli.survey_exclude_figures import figures
 from pipeline.report.style import to_png
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
-from pipeline.sinks.healpix import write_sky_map
+from pipeline.sinks.healpix import sky_map
 from pipeline.versions import versions
 from surveys.transients.exclusion import Exclusion
 from surveys.transients.roche import COMPANIONS, least_period_s
@@ -47,13 +47,12 @@ def write_results(out: Path, found: Exclusion, coverage: Path) -> dict[str, Any]
         table.meta.update(about)
         write_table(out / f"{name}.ecsv", table)
     region = found.region
-    shares = {"REJECTED": found.rejected_points, "REJECTED_ALL": found.rejected_points_all}
-    write_sky_map(
-        out / "rejected.fits",
-        (region.nside, region.frame),
-        region.pixel,
-        {name: (values, "") for name, values in shares.items()},
-    )
+    shares = {
+        "REJECTED": (found.rejected_points, ""),
+        "REJECTED_ALL": (found.rejected_points_all, ""),
+    }
+    rejected = sky_map((region.nside, region.frame), region.pixel, shares)
+    write_bytes(out / "rejected.fits", rejected)
     for name, figure in figures(found).items():
         write_bytes(out / name, to_png(figure))
     write_summary(out / "summary.json", summary)

@@ -18,7 +18,7 @@ from pipeline.report.style import to_png
 from pipeline.sinks.atomic import write_bytes
 from pipeline.sinks.files import write_summary, write_table
 from pipeline.sinks.hdf5 import write_hdf5
-from pipeline.sinks.healpix import write_sky_map
+from pipeline.sinks.healpix import sky_map
 from pipeline.versions import versions
 from surveys.rates.published import published
 from surveys.rates.run import Limits, PeriodicLimits
@@ -48,7 +48,7 @@ def write_results(out: Path, limits: Limits) -> dict[str, Any]:
         write_table(out / f"{name}.ecsv", table)
     written = {f"{name}.ecsv" for name in tables}
     if np.isfinite(limits.map_rate).any():
-        _write_map(out / "limits.fits", limits)
+        write_bytes(out / "limits.fits", _map(limits))
         written.add("limits.fits")
     write_hdf5(out / "cells.h5", partial(_fill_cells, limits=limits))
     if limits.periodic is not None:
@@ -170,10 +170,9 @@ def _median(values: np.ndarray) -> float | None:
     return float(np.median(values)) if len(values) else None
 
 
-def _write_map(path: Path, limits: Limits) -> None:
+def _map(limits: Limits) -> bytes:
     there, bursts = limits.map, limits.settings.bursts
-    write_sky_map(
-        path,
+    return sky_map(
         (there.nside, there.frame),
         there.pixel,
         {"LIMIT": (limits.map_rate, "h-1 deg-2"), "EXPOSURE": (limits.map_hours, "h")},

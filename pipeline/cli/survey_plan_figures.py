@@ -31,12 +31,13 @@ from pipeline.report.style import (
     tidy,
     time_unit,
 )
+from surveys.coverage.motion import ROTATION_RAD_S
 from surveys.planning.earth import horizontal, meridian_ra, utc
 from surveys.planning.plan import Plan
 from surveys.planning.windows import meridian_elevation
 
 _DAYS = 4
-_DEG_PER_HOUR = 360.98564736629 / 24
+_DEG_PER_HOUR = np.degrees(ROTATION_RAD_S) * 3600
 _ZOOM_DEG, _STRIP_DEG = 150.0, 30.0
 _SKY_IN = 9.4, 6.0
 _SUN, _NIGHT = "#d9a400", "#e7ebf2"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import healpy
@@ -12,26 +11,22 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from pipeline.sinks.atomic import write_bytes
-
 _COORDINATES = {"icrs": "C", "galactic": "G"}
 
 Columns = Mapping[str, tuple[NDArray[Any], str]]
 """(pixel,) numbers and their unit, by name."""
 
 
-def write_sky_map(
-    path: Path,
+def sky_map(
     grid: tuple[int, str],
     pixel: NDArray[np.integer],
     columns: Columns,
     cards: Sequence[tuple[str, Any, str]] = (),
-) -> None:
-    """Write maps of the same pixels, which ``healpy.read_map`` reads.
+) -> bytes:
+    """A FITS file of maps of the same pixels, which ``healpy.read_map`` reads.
 
     Parameters
     ----------
-    path : Path
     grid : (int, str)
         NSIDE, and frame: ``"icrs"`` or ``"galactic"``.
     pixel : (pixel,)
@@ -64,7 +59,7 @@ def write_sky_map(
         "GRAIN": 1,
     })  # fmt: skip
     table.header.extend(cards)
-    write_bytes(path, fits_bytes(fits.HDUList([fits.PrimaryHDU(), table])))
+    return fits_bytes(fits.HDUList([fits.PrimaryHDU(), table]))
 
 
 def fits_bytes(units: fits.HDUList) -> bytes:

@@ -51,9 +51,7 @@ class Epoch:
     @classmethod
     def of(cls, mjd: ArrayLike) -> Epoch:
         """At times UTC."""
-        # Neither needs its time better than to a minute.
-        times = Time(np.asarray(mjd, float), format="mjd", scale="utc").tt
-        _, barycentric = erfa.epv00(times.jd1, times.jd2)
+        times, barycentric = _earth(mjd)
         velocity = np.asarray(barycentric["v"], np.float64) / _LIGHT_AU_DAY
         return cls(np.asarray(erfa.c2i00b(times.jd1, times.jd2)), velocity)
 
@@ -72,6 +70,13 @@ class Epoch:
         speed2 = np.sum(self.velocity**2, -1, keepdims=True)
         length = along + np.sqrt(1 - speed2 + along**2)
         return back * length - self.velocity
+
+
+def _earth(mjd: ArrayLike) -> tuple[Time, NDArray[np.void]]:
+    """Times UTC as TT, and where the Earth is and how it moves, au and days."""
+    # TDB is meant; nothing here needs its time better than to a minute.
+    times = Time(np.asarray(mjd, float), format="mjd", scale="utc").tt
+    return times, erfa.epv00(times.jd1, times.jd2)[1]
 
 
 def _turned(matrix: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,6 +115,5 @@ def earlier_s(icrs: NDArray[np.float64], mjd: ArrayLike) -> NDArray[np.float64]:
         Where it comes from, unit vectors.
     mjd : (...), UTC
     """
-    times = Time(np.asarray(mjd, float), format="mjd", scale="utc").tt
-    _, barycentric = erfa.epv00(times.jd1, times.jd2)
+    _, barycentric = _earth(mjd)
     return np.asarray(_AU_S * np.sum(barycentric["p"] * icrs, -1), np.float64)

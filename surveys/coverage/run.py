@@ -22,7 +22,7 @@ from surveys.coverage.coverage import SOURCES, Columns, Coverage, combined, no_s
 from surveys.coverage.coverage_file import FILE_NAME, read_coverage
 from surveys.coverage.exposure import expose, parted
 from surveys.coverage.pointings import NAMES, Pointings
-from surveys.coverage.search_results import is_search, n_candidates, read_search
+from surveys.coverage.search_results import is_search, n_candidates, pointings_of, read_summary
 from surveys.coverage.settings import CoverageSettings
 from surveys.errors import InputError
 from surveys.scheduling import Tell, compute
@@ -216,7 +216,8 @@ def _check(whole: Coverage, new: list[Source]) -> None:
 def _read(path: Path, settings: CoverageSettings) -> Source:
     found = -1
     if path.is_dir():
-        pointings, found = read_search(path, settings), n_candidates(path)
+        summary = read_summary(path)
+        pointings, found = pointings_of(path, summary, settings), n_candidates(summary)
     else:
         pointings = Pointings.read(path)
         named = np.array([f"{path.stem}:{name}" for name in pointings.name])

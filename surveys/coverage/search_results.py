@@ -25,7 +25,38 @@ def is_search(folder: Path) -> bool:
     return (folder / SUMMARY).is_file() and (folder / ARRAYS).is_file()
 
 
+def read_summary(folder: Path) -> dict[str, Any]:
+    """The summary of a search.
+
+    Raises
+    ------
+    InputError
+        The search did not end, or its summary cannot be read.
+    """
+    if (folder / UNFINISHED).exists():
+        raise InputError(str(folder), UNFINISHED, "is there: the search did not end", "let it end")
+    path = folder / SUMMARY
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), "file", f"cannot be read ({error})", _AGAIN) from error
+    if not isinstance(summary, dict):
+        raise InputError(str(path), "file", "is no summary of a search", _AGAIN)
+    return summary
+
+
+def n_candidates(summary: dict[str, Any]) -> int:
+    """How many candidates a search found that were not put in; -1 where it does not say."""
+    value = summary.get("n_candidates")
+    return value if isinstance(value, int) and value >= 0 else -1
+
+
 def read_search(folder: Path, settings: CoverageSettings) -> Pointings:
+    """As :func:`pointings_of`, of a folder alone."""
+    return pointings_of(folder, read_summary(folder), settings)
+
+
+def pointings_of(folder: Path, summary: dict[str, Any], settings: CoverageSettings) -> Pointings:
     """What a search covered: a pointing for each stretch of about the same noise.
 
     The image stays on the sky. The time that counts is that of samples with any data, and the noise
@@ -34,12 +65,9 @@ def read_search(folder: Path, settings: CoverageSettings) -> Pointings:
     Raises
     ------
     InputError
-        The search did not end, is of another version, of no known place, or not in Jy.
+        The search is of another version, of no known place, or not in Jy.
     """
     where = str(folder)
-    if (folder / UNFINISHED).exists():
-        raise InputError(where, UNFINISHED, "is there: the search did not end", "let it end")
-    summary = _summary(folder / SUMMARY)
     sky = _section(summary, "sky", where)
     scale = _jy(sky, settings, where)
     threshold, n_samples, mjd, widest = (
@@ -77,22 +105,6 @@ def read_search(folder: Path, settings: CoverageSettings) -> Pointings:
         max_width_s=widest,
         name=[f"{folder.name}:{i + 1}" for i in range(len(n))],
     )
-
-
-def n_candidates(folder: Path) -> int:
-    """How many candidates a search found that were not put in; -1 where it does not say."""
-    value = _summary(folder / SUMMARY).get("n_candidates")
-    return value if isinstance(value, int) and value >= 0 else -1
-
-
-def _summary(path: Path) -> dict[str, Any]:
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(str(path), "file", f"cannot be read ({error})", _AGAIN) from error
-    if not isinstance(summary, dict):
-        raise InputError(str(path), "file", "is no summary of a search", _AGAIN)
-    return summary
 
 
 def _section(summary: dict[str, Any], name: str, where: str) -> dict[str, Any]:
